@@ -1,0 +1,62 @@
+# Warnings, sanitizers and the three helpers every folder's CMakeLists.txt uses:
+#   gptoss_library(NAME SOURCES ... [DEPS ...])      static library gptoss_NAME
+#   gptoss_test(NAME SOURCES ... [DEPS ...])         one GoogleTest program NAME_test = one ctest entry
+#   gptoss_fuzz(NAME SOURCES ... [DEPS ...])         a libFuzzer target, only with GPTOSS_FUZZ
+#   gptoss_bench(NAME SOURCES ... [DEPS ...])        a benchmark program, only with GPTOSS_BENCH
+
+add_library(gptoss_flags INTERFACE)
+target_include_directories(gptoss_flags INTERFACE "${PROJECT_SOURCE_DIR}/src")
+target_compile_options(gptoss_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Wcast-align -Wunused
+  -Woverloaded-virtual -Wconversion -Wno-sign-conversion -Wimplicit-fallthrough
+  -fno-math-errno -fno-trapping-math)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # GCC 12 reports false positives of these two inside the standard library at -O2.
+  target_compile_options(gptoss_flags INTERFACE -Wno-restrict -Wno-maybe-uninitialized)
+endif()
+if(GPTOSS_SANITIZE)
+  target_compile_options(gptoss_flags INTERFACE -fsanitize=${GPTOSS_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(gptoss_flags INTERFACE -fsanitize=${GPTOSS_SANITIZE})
+endif()
+if(GPTOSS_FUZZ)
+  target_compile_options(gptoss_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
+function(gptoss_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_library(gptoss_${name} STATIC ${ARG_SOURCES})
+  add_library(gptoss::${name} ALIAS gptoss_${name})
+  target_link_libraries(gptoss_${name} PUBLIC gptoss_flags ${ARG_DEPS})
+endfunction()
+
+function(gptoss_test name)
+  if(NOT GPTOSS_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name}_test ${ARG_SOURCES})
+  target_link_libraries(${name}_test PRIVATE gptoss_flags ${ARG_DEPS} GTest::gtest GTest::gtest_main)
+  target_compile_definitions(${name}_test PRIVATE GPTOSS_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+    GPTOSS_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  add_test(NAME ${name} COMMAND ${name}_test)
+  set_tests_properties(${name} PROPERTIES TIMEOUT 600)
+endfunction()
+
+function(gptoss_fuzz name)
+  if(NOT GPTOSS_FUZZ)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name}_fuzz ${ARG_SOURCES})
+  target_link_libraries(${name}_fuzz PRIVATE gptoss_flags ${ARG_DEPS})
+  target_link_options(${name}_fuzz PRIVATE -fsanitize=fuzzer)
+endfunction()
+
+function(gptoss_bench name)
+  if(NOT GPTOSS_BENCH)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name}_bench ${ARG_SOURCES})
+  target_link_libraries(${name}_bench PRIVATE gptoss_flags ${ARG_DEPS})
+endfunction()

@@ -1,0 +1,19 @@
+// JSON with the order of keys kept. A heavy header: include it in .cc files where possible.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace gptoss {
+
+using Json = nlohmann::ordered_json;
+
+// Never throws. Refuses nesting beyond 200 levels, so that no input can exhaust the stack.
+Result<Json> ParseJson(std::string_view text);
+// One line; invalid UTF-8 inside strings is replaced, never thrown about.
+std::string DumpJson(const Json& value);
+
+}  // namespace gptoss
