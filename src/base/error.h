@@ -56,14 +56,14 @@ inline std::unexpected<Error> Fail(ErrorCode code, std::string message) {
 #define GPTOSS_CONCAT_INNER(a, b) a##b
 #define GPTOSS_CONCAT(a, b) GPTOSS_CONCAT_INNER(a, b)
 // GPTOSS_TRY(auto x, Expression()): x is the value, or the enclosing function returns the error.
-#define GPTOSS_TRY(declaration, expression)                                             \
-  auto GPTOSS_CONCAT(gptoss_try_, __LINE__) = (expression);                             \
-  if (!GPTOSS_CONCAT(gptoss_try_, __LINE__))                                            \
-    return std::unexpected(std::move(GPTOSS_CONCAT(gptoss_try_, __LINE__)).error());    \
+#define GPTOSS_TRY(declaration, expression)                                          \
+  auto GPTOSS_CONCAT(gptoss_try_, __LINE__) = (expression);                          \
+  if (!GPTOSS_CONCAT(gptoss_try_, __LINE__))                                         \
+    return std::unexpected(std::move(GPTOSS_CONCAT(gptoss_try_, __LINE__)).error()); \
   declaration = std::move(*GPTOSS_CONCAT(gptoss_try_, __LINE__))
 // GPTOSS_CHECK_OK(Expression()): the same for Status.
-#define GPTOSS_CHECK_OK(expression)                                        \
-  do {                                                                     \
-    if (auto gptoss_status = (expression); !gptoss_status)                 \
-      return std::unexpected(std::move(gptoss_status).error());            \
+#define GPTOSS_CHECK_OK(expression)                             \
+  do {                                                          \
+    if (auto gptoss_status = (expression); !gptoss_status)      \
+      return std::unexpected(std::move(gptoss_status).error()); \
   } while (false)

@@ -47,7 +47,7 @@ Result<OpenFile> OpenRegular(const std::filesystem::path& path) {
   // O_NONBLOCK: opening a FIFO must not hang; regular files ignore it.
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return FailErrno("open", path, errno);
-  struct stat info {};
+  struct stat info{};
   if (::fstat(fd, &info) != 0) {
     const int error = errno;
     ::close(fd);
