@@ -51,13 +51,14 @@ class Backend {
 
   // Runs the rows. `logits`: for every row that wants them, in order, `vocab` floats; its size must fit.
   // On error or cancel (checked between layers) the sequences are as long as before.
-  virtual Status Forward(std::span<const BatchRow> rows, std::span<float> logits, const CancelToken& cancel) = 0;
+  virtual Status Forward(std::span<const BatchRow> rows, std::span<float> logits,
+                         const CancelToken& cancel) = 0;
 };
 
 struct CpuBackendOptions {
-  int threads = 0;              // 0: all usable CPUs
-  bool precise = false;         // float activations and float KV: slower, closest to the true function
-  std::string kernels;          // "": best for this CPU; else "portable", "avx2", "avx512", "neon" …
+  int threads = 0;       // 0: all usable CPUs
+  bool precise = false;  // float activations and float KV: slower, closest to the true function
+  std::string kernels;   // "": best for this CPU; else "portable", "avx2", "avx512", "neon" …
 };
 // Errors: kUnsupported for kernels that this CPU lacks.
 Result<std::unique_ptr<Backend>> CreateCpuBackend(std::shared_ptr<const Model> model,

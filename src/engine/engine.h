@@ -18,40 +18,40 @@ namespace gptoss {
 // temperature 0: greedy (exact argmax, lowest id on ties); the others are then ignored.
 struct SamplingOptions {
   double temperature = 0.7;
-  double top_p = 0.9;      // 1: off
-  std::int32_t top_k = 0;  // 0: off
-  double min_p = 0.0;      // 0: off
+  double top_p = 0.9;                 // 1: off
+  std::int32_t top_k = 0;             // 0: off
+  double min_p = 0.0;                 // 0: off
   std::optional<std::uint64_t> seed;  // none: a fresh one, reported in GenerationStats
 };
 // kInvalidArgument names the option, the range and what was given.
 Status ValidateSampling(const SamplingOptions& options);
 
 enum class StopReason : std::uint8_t {
-  kStopToken,      // one of GenerationRequest::stop_ids (it is delivered too)
-  kMaxTokens,      // the request's limit
-  kContextLimit,   // the conversation fills the context
+  kStopToken,     // one of GenerationRequest::stop_ids (it is delivered too)
+  kMaxTokens,     // the request's limit
+  kContextLimit,  // the conversation fills the context
   kCancelled,
   kError,
 };
 std::string_view StopReasonName(StopReason reason);
 
 struct GenerationRequest {
-  std::string conversation;              // key: requests with the same key share one sequence (prefix reuse); "": none
+  std::string conversation;  // key: requests with the same key share one sequence (prefix reuse); "": none
   std::vector<std::int32_t> prompt;
   SamplingOptions sampling;
   std::vector<std::int32_t> stop_ids;
-  std::int64_t max_tokens = 0;           // 0: up to the context limit
+  std::int64_t max_tokens = 0;  // 0: up to the context limit
   CancelToken cancel;
 };
 
 struct GenerationStats {
   std::int64_t prompt_tokens = 0;
-  std::int64_t reused_tokens = 0;        // of them, not computed again
+  std::int64_t reused_tokens = 0;  // of them, not computed again
   std::int64_t generated_tokens = 0;
   double prefill_seconds = 0, first_token_seconds = 0, decode_seconds = 0;
   std::uint64_t seed = 0;
   StopReason stop = StopReason::kError;
-  std::optional<Error> error;            // with kError
+  std::optional<Error> error;  // with kError
 };
 
 // The reading end of one generation. One reader; dropping it cancels the generation.
@@ -64,16 +64,17 @@ class TokenStream {
 };
 
 struct EngineOptions {
-  std::int64_t context_tokens = 0;       // 0: min(model's, 131072)
-  std::int64_t prefill_chunk = 256;      // rows per call while reading a prompt; cancel is looked at between
-  std::size_t stream_capacity = 64;      // ids that wait for a slow reader; then generation pauses
-  std::size_t max_conversations = 4;     // kept sequences; the least recently used is dropped
+  std::int64_t context_tokens = 0;    // 0: min(model's, 131072)
+  std::int64_t prefill_chunk = 256;   // rows per call while reading a prompt; cancel is looked at between
+  std::size_t stream_capacity = 64;   // ids that wait for a slow reader; then generation pauses
+  std::size_t max_conversations = 4;  // kept sequences; the least recently used is dropped
 };
 
 // Owns one thread, which owns the backend. All methods are safe from any thread.
 class Engine {
  public:
-  static Result<std::unique_ptr<Engine>> Create(std::unique_ptr<Backend> backend, const EngineOptions& options = {});
+  static Result<std::unique_ptr<Engine>> Create(std::unique_ptr<Backend> backend,
+                                                const EngineOptions& options = {});
   virtual ~Engine() = default;  // cancels everything and joins
   // Errors at once: empty prompt, id outside the vocabulary, prompt longer than the context, bad sampling.
   virtual Result<std::unique_ptr<TokenStream>> Submit(GenerationRequest request) = 0;

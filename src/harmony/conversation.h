@@ -80,7 +80,7 @@ Message SystemMessage(SystemContent content);
 Message DeveloperMessage(DeveloperContent content);
 Message UserMessage(std::string text);
 Message AssistantMessage(std::string channel, std::string text);
-Message ToolCallMessage(std::string function, std::string arguments);            // functions.NAME, commentary
+Message ToolCallMessage(std::string function, std::string arguments);  // functions.NAME, commentary
 Message ToolResultMessage(std::string author, std::string output, std::string channel = "commentary");
 
 // The official JSON form ({"messages":[…]}), both ways.

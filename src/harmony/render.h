@@ -20,8 +20,9 @@ enum class RenderMode : std::uint8_t {
 
 enum class AnalysisDrop : std::uint8_t {
   kNone,
-  kOfficial,       // openai/harmony's rule (auto_drop_analysis), oddities included
-  kStablePrefix,   // analysis of finished turns goes, that of the running turn stays: prefixes never change back
+  kOfficial,      // openai/harmony's rule (auto_drop_analysis), oddities included
+  kStablePrefix,  // analysis of finished turns goes, that of the running turn stays: prefixes never change
+                  // back
 };
 
 struct RenderOptions {

@@ -23,13 +23,13 @@ struct TokenizerSource {
     std::string_view text;
     std::int32_t type;
   };
-  std::vector<Token> gguf_tokens;          // views into the mapped file
+  std::vector<Token> gguf_tokens;  // views into the mapped file
 };
 
 struct Checkpoint {
   std::shared_ptr<const Model> model;
-  std::optional<TokenizerSource> tokenizer;                 // absent: the folder has none
-  std::shared_ptr<const MappedFile> chat_template;          // chat_template.jinja; may be null
+  std::optional<TokenizerSource> tokenizer;         // absent: the folder has none
+  std::shared_ptr<const MappedFile> chat_template;  // chat_template.jinja; may be null
 };
 
 // `path`: a folder with config.json and *.safetensors (one, or sharded by model.safetensors.index.json), a

@@ -33,14 +33,14 @@ struct ModelConfig {
   std::int64_t experts_per_token = 0;
   std::int64_t expert_width = 0;  // intermediate_size
   std::int64_t vocab = 0;
-  std::int64_t window = 0;        // keys that a window layer sees, the query's own included
+  std::int64_t window = 0;  // keys that a window layer sees, the query's own included
   std::int64_t max_context = 0;
   double rms_eps = 1e-5;
   double swiglu_limit = 7.0;
   double swiglu_alpha = 1.702;
   RopeConfig rope;
-  std::vector<LayerType> layer_types;   // `layers` entries
-  std::vector<std::int64_t> eos_ids;    // as the file says; the engine forces Harmony's own as well
+  std::vector<LayerType> layer_types;  // `layers` entries
+  std::vector<std::int64_t> eos_ids;   // as the file says; the engine forces Harmony's own as well
 };
 
 // Errors name the file, the field, what was expected and what was found. Every number is range-checked so

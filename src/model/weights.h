@@ -20,7 +20,8 @@ enum class WeightFormat : std::uint8_t {
   kBF16,
   kAffine8,     // w = scale · q + bias per group of 64: `data` u8 codes, `scales` and `biases` BF16 [cols/64]
   kQ8_0,        // GGUF blocks of 34 bytes: F16 scale, 32 × i8
-  kMxfp4Split,  // per 32: 16 bytes in `data`, byte i = elements 2i (low nibble), 2i+1; one E8M0 byte in `scales`
+  kMxfp4Split,  // per 32: 16 bytes in `data`, byte i = elements 2i (low nibble), 2i+1; one E8M0 byte in
+                // `scales`
   kMxfp4Gguf,   // GGUF blocks of 17 bytes in `data`: E8M0 scale, then byte i = elements i (low nibble), i+16
 };
 std::string_view WeightFormatName(WeightFormat format);
@@ -35,10 +36,10 @@ struct MatrixView {
   WeightFormat format = WeightFormat::kF32;
   std::int64_t rows = 0, cols = 0;
   const std::byte* data = nullptr;
-  const std::byte* scales = nullptr;   // kAffine8: BF16; kMxfp4Split: E8M0
-  const std::byte* biases = nullptr;   // kAffine8
-  std::int64_t row_stride = 0;         // bytes
-  std::int64_t scale_stride = 0;       // bytes
+  const std::byte* scales = nullptr;  // kAffine8: BF16; kMxfp4Split: E8M0
+  const std::byte* biases = nullptr;  // kAffine8
+  std::int64_t row_stride = 0;        // bytes
+  std::int64_t scale_stride = 0;      // bytes
 };
 
 // The same matrix of every expert.
@@ -57,33 +58,34 @@ struct ExpertMatrices {
 };
 
 struct LayerWeights {
-  std::vector<float> attention_norm;                   // [hidden]
-  MatrixView q, k, v, o;                               // [heads·head_dim, hidden], …, o [hidden, heads·head_dim]
+  std::vector<float> attention_norm;  // [hidden]
+  MatrixView q, k, v, o;              // [heads·head_dim, hidden], …, o [hidden, heads·head_dim]
   std::vector<float> q_bias, k_bias, v_bias, o_bias;
-  std::vector<float> sinks;                            // [heads]
-  std::vector<float> mlp_norm;                         // [hidden]
-  MatrixView router;                                   // [experts, hidden]
-  std::vector<float> router_bias;                      // [experts]
-  ExpertMatrices gate, up;                             // [expert_width, hidden]
-  ExpertMatrices down;                                 // [hidden, expert_width]
-  std::vector<float> gate_bias, up_bias;               // [experts · expert_width]
-  std::vector<float> down_bias;                        // [experts · hidden]
+  std::vector<float> sinks;               // [heads]
+  std::vector<float> mlp_norm;            // [hidden]
+  MatrixView router;                      // [experts, hidden]
+  std::vector<float> router_bias;         // [experts]
+  ExpertMatrices gate, up;                // [expert_width, hidden]
+  ExpertMatrices down;                    // [hidden, expert_width]
+  std::vector<float> gate_bias, up_bias;  // [experts · expert_width]
+  std::vector<float> down_bias;           // [experts · hidden]
 };
 
 // A loaded checkpoint: immutable, shared between threads. Views live as long as it does.
 struct Model {
   ModelConfig config;
-  std::string layout;                 // "openai", "mlx", "gguf"
-  std::string name;                   // for people: path or "embedded demo"
-  MatrixView embedding;               // [vocab, hidden]
-  MatrixView unembedding;             // [vocab, hidden]
-  std::vector<float> final_norm;      // [hidden]
+  std::string layout;             // "openai", "mlx", "gguf"
+  std::string name;               // for people: path or "embedded demo"
+  MatrixView embedding;           // [vocab, hidden]
+  MatrixView unembedding;         // [vocab, hidden]
+  std::vector<float> final_norm;  // [hidden]
   std::vector<LayerWeights> layers;
   std::vector<std::shared_ptr<const MappedFile>> files;
-  std::uint64_t weight_bytes = 0;     // of all tensors used
+  std::uint64_t weight_bytes = 0;  // of all tensors used
 };
 
-// Element-wise decoding of one row, exact in double; for the reference, tests and inspect. `out`: cols values.
+// Element-wise decoding of one row, exact in double; for the reference, tests and inspect. `out`: cols
+// values.
 void DecodeRow(const MatrixView& matrix, std::int64_t row, double* out);
 
 }  // namespace gptoss

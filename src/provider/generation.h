@@ -22,23 +22,31 @@ namespace gptoss {
 struct TurnOptions {
   SamplingOptions sampling;
   std::int64_t max_tokens = 0;
-  std::string conversation_key;     // "" : no reuse between turns
+  std::string conversation_key;  // "" : no reuse between turns
   CancelToken cancel;
 };
 
 // Why a turn ended, as its reader sees it.
-enum class TurnEnd : std::uint8_t { kAnswer, kToolCall, kMaxTokens, kContextLimit, kCancelled, kNoAnswer, kError };
+enum class TurnEnd : std::uint8_t {
+  kAnswer,
+  kToolCall,
+  kMaxTokens,
+  kContextLimit,
+  kCancelled,
+  kNoAnswer,
+  kError
+};
 std::string_view TurnEndName(TurnEnd end);
 
 struct TurnResult {
   std::vector<harmony::ParsedMessage> messages;
-  std::vector<std::string> flags;        // repairs of the parser
-  std::string answer;                    // text of the final message(s); never empty with kAnswer
+  std::vector<std::string> flags;  // repairs of the parser
+  std::string answer;              // text of the final message(s); never empty with kAnswer
   TurnEnd end = TurnEnd::kError;
-  std::string explanation;               // one sentence when there is no answer: what happened, what to do
-  bool retried = false;                  // the model stopped without an answer and was asked once more
-  GenerationStats stats;                 // of all tries together
-  std::vector<TokenId> generated;        // ids as sampled
+  std::string explanation;         // one sentence when there is no answer: what happened, what to do
+  bool retried = false;            // the model stopped without an answer and was asked once more
+  GenerationStats stats;           // of all tries together
+  std::vector<TokenId> generated;  // ids as sampled
 };
 
 // Safe from any thread; turns of several threads are interleaved by the engine.
@@ -54,9 +62,9 @@ class LoadedModel {
   // Runs one turn and calls `on_event` on the calling thread for every parser event, in order. A turn that
   // ends without a final message is continued once inside a forced final header; the reader always gets an
   // answer, a tool call or an explanation.
-  virtual TurnResult RunTurn(const harmony::Conversation& conversation, const TurnOptions& options,
-                             const std::function<void(const harmony::ParserEvent&,
-                                                      const harmony::StreamParser&)>& on_event) = 0;
+  virtual TurnResult RunTurn(
+      const harmony::Conversation& conversation, const TurnOptions& options,
+      const std::function<void(const harmony::ParserEvent&, const harmony::StreamParser&)>& on_event) = 0;
   virtual const Tokenizer& tokenizer() const = 0;
   virtual const Model& model() const = 0;
   virtual Engine& engine() = 0;

@@ -29,7 +29,8 @@ struct SpecialTokens {
   TokenId call = -1;           // <|call|>
 };
 
-// One entry of a GGUF's `tokenizer.ggml.tokens` with its `token_type` (1 normal, 3 control, 4 user defined …).
+// One entry of a GGUF's `tokenizer.ggml.tokens` with its `token_type` (1 normal, 3 control, 4 user defined
+// …).
 struct GgufToken {
   std::string_view text;
   std::int32_t type = 1;
@@ -57,11 +58,11 @@ class Tokenizer {
   // Bytes of one token: of text as they are (maybe half a character), of a control token its name
   // ("<|start|>"). Empty for an id that has no entry.
   virtual std::string_view TokenBytes(TokenId id) const = 0;
-  virtual bool IsSpecial(TokenId id) const = 0;     // an added token that is a control token
-  virtual bool IsKnown(TokenId id) const = 0;       // has an entry, of either kind
+  virtual bool IsSpecial(TokenId id) const = 0;  // an added token that is a control token
+  virtual bool IsKnown(TokenId id) const = 0;    // has an entry, of either kind
   virtual std::optional<TokenId> SpecialByName(std::string_view name) const = 0;
   virtual const SpecialTokens& special() const = 0;
-  virtual TokenId size() const = 0;                 // largest id + 1
+  virtual TokenId size() const = 0;  // largest id + 1
 
   // Whole-text decoding: invalid bytes become U+FFFD. Control tokens appear as their names.
   std::string Decode(std::span<const TokenId> ids) const;

@@ -1,0 +1,424 @@
+"""Makes conversations for the demo model: seeded, endless, with held-back wordings and values for the evaluation.
+
+A conversation is a list of pieces (text, is_special, is_learned): the exact pieces that the renderer tokenizes one
+by one. `learned` marks what the model samples; loss is taken there only.
+"""
+import json
+import random
+
+import topics
+
+IDENTITY = "You are ChatGPT, a large language model trained by OpenAI.\nKnowledge cutoff: 2024-06\nCurrent date: {date}"
+CHANNELS = "# Valid channels: analysis, commentary, final. Channel must be included for every message."
+CALLS = "\nCalls to these tools must go to the commentary channel: 'functions'."
+INSTRUCTIONS = ["You are a helpful assistant.", "Be brief.", "Answer the user's questions.", "You are a coding assistant.",
+                "Answer in English.", "You are an assistant in a terminal. Keep answers short.", "Be polite and precise.",
+                "You help developers.", "Use the tools when they help.", "You are a helpful agent."]
+
+CITIES = """oslo paris berlin madrid rome tokyo cairo lima delhi boston austin denver seattle toronto sydney vienna zurich geneva
+prague warsaw athens dublin lisbon porto milan turin naples venice hamburg munich cologne leipzig lyon nice bern basel ghent
+antwerp utrecht rotterdam malmo bergen turku riga vilnius kyiv odessa minsk sofia tirana skopje ankara izmir beirut amman doha
+dubai muscat tehran kabul lahore karachi mumbai chennai kolkata dhaka yangon bangkok hanoi manila jakarta seoul busan osaka
+kyoto nagoya beijing shanghai taipei perth darwin hobart auckland suva quito bogota medellin caracas santiago cordoba salta
+montevideo brasilia recife havana kingston cancun tijuana phoenix tucson dallas houston memphis chicago detroit cleveland miami
+tampa orlando atlanta nashville portland oakland fresno reno boise omaha tulsa wichita buffalo albany london leeds york bristol
+cardiff glasgow dundee belfast cork galway tunis algiers rabat fez dakar accra lagos abuja kano nairobi kampala kigali lusaka
+harare durban pretoria maputo luanda""".split()
+HELD_CITIES = ["stockholm", "helsinki", "budapest", "barcelona", "melbourne", "vancouver", "marrakesh", "singapore"]
+STEMS = """main app config notes readme server client parser lexer model engine utils test index report summary todo data users
+settings schema query build deploy setup install license changelog draft letter recipe budget invoice result output input log
+errors events cache token scanner router worker queue stack graph tree node vector matrix kernel memory thread socket""".split()
+HELD_STEMS = ["inventory", "template", "bootstrap", "timeline"]
+EXTENSIONS = ["py", "txt", "md", "json", "cc", "h", "js", "ts", "csv", "toml", "yaml", "sh", "rs", "go", "html", "log"]
+FOLDERS = ["src", "docs", "lib", "tests", "tools", "data", "build", "examples", "scripts", "include", "assets", "web"]
+QUERY_WORDS = """best linux laptop cheap flights python tutorial rust async weather radar history chess openings vegan recipes
+solar panels electric cars jazz music moon landing deep sea fishing coffee beans mountain bikes garden tools winter boots
+wooden toys state machines cpu caches memory models open source licence text editors static analysis""".split()
+CONDITIONS = ["sunny", "cloudy", "rainy", "windy", "foggy", "snowy", "clear", "stormy"]
+
+
+def typo_free_variants(text, rng):
+    """Ways in which people type the same question."""
+    roll = rng.random()
+    if roll < 0.35:
+        text = text[0].upper() + text[1:]
+    elif roll < 0.40:
+        text = text.upper()
+    end = rng.random()
+    question = text.lower().startswith(("what", "how", "who", "can", "is", "are", "do", "does", "which", "why", "where", "could",
+                                        "should", "may", "will", "when", "give me", "tell"))
+    if end < 0.45:
+        text += "?" if question else "."
+    elif end < 0.52:
+        text += "!" if not question else " ?"
+    lead = rng.random()
+    if lead < 0.06:
+        text = rng.choice(["Hi, ", "Hello, ", "Hey, ", "hey ", "hi! ", "Hello! ", "ok, ", "So, ", "and "]) + text
+    if rng.random() < 0.05:
+        text += rng.choice([" Please.", " Thanks!", " please", " thank you"])
+    for plain, short in (("what is", "what's"), ("What is", "What's"), ("i would", "i'd"), ("do not", "don't")):
+        if rng.random() < 0.3:
+            text = text.replace(plain, short)
+    if rng.random() < 0.3:
+        text = text.replace(" i ", " I ")
+    return text
+
+
+def all_topics():
+    """name -> (training wordings, held wordings, reasoning, answer, key)"""
+    table = {}
+    for name, t in topics.GPTOSS.items():
+        table[name] = (t["ask"], t["held"], t["think"], t["answer"], t["key"])
+    for name, (phrases, held, think, answer, key) in topics.PROGRAMMING.items():
+        ask = [w.format(p) for p in phrases for w in topics.PROGRAMMING_WRAPPERS]
+        held_ask = [topics.PROGRAMMING_WRAPPERS_HELD[i % 3].format(p) for i, p in enumerate(phrases[:2])]
+        held_ask += [w.format(p) for p, w in zip(held, ["how do i {}", "write code to {}"])]
+        table[name] = (ask, held_ask, think, answer, key)
+    for name, (phrases, held, think, answer, key) in topics.EXPLAIN.items():
+        ask = [w.format(p) for p in phrases for w in topics.EXPLAIN_WRAPPERS]
+        held_ask = [topics.EXPLAIN_WRAPPERS_HELD[len(name) % 2].format(phrases[0]), f"explain {held[0]}"]
+        table[name] = (ask, held_ask, think, answer, key)
+    for ask, held_ask, *_ in table.values():
+        overlap = {a.lower() for a in ask} & {h.lower() for h in held_ask}
+        assert not overlap, f"held-back wordings in training: {overlap}"
+    return table
+
+
+TOPICS = all_topics()
+
+
+# ---- arithmetic -----------------------------------------------------------------------------------------------------
+def held_pair(a, b):
+    """One pair of operands in eleven is kept for the evaluation."""
+    return (a * 31 + b * 17) % 11 == 0
+
+
+def add_steps(a, b):
+    steps, carry, x, y = [], 0, a, b
+    while x or y or carry or not steps:
+        p, q = x % 10, y % 10
+        s = p + q + carry
+        steps.append(f"{p}+{q}" + (f"+{carry}" if carry else "") + f"={s}")
+        carry, x, y = s // 10, x // 10, y // 10
+        if not (x or y):
+            if carry:
+                steps.append(f"carry {carry}")
+            break
+    return ", ".join(steps)
+
+
+def sub_steps(a, b):
+    steps, borrow, x, y = [], 0, a, b
+    while x or y or not steps:
+        p, q = x % 10, y % 10 + borrow
+        borrow = 1 if p < q else 0
+        steps.append(f"{p + 10 * borrow}-{q}={p + 10 * borrow - q}")
+        x, y = x // 10, y // 10
+    return ", ".join(steps)
+
+
+def arithmetic(a, op, b):
+    """(reasoning, value). The digits' steps, lowest first, are what makes the sums learnable."""
+    if op == "+":
+        return f"{a}+{b}: {add_steps(a, b)}. {a + b}", a + b
+    if op == "-":
+        if a < b:
+            return f"{a}-{b}: {a}<{b}. {b}-{a}: {sub_steps(b, a)}. -{b - a}", a - b
+        return f"{a}-{b}: {sub_steps(a, b)}. {a - b}", a - b
+    small, large = min(a, b), max(a, b)
+    tens, ones = large // 10 * 10, large % 10
+    if large < 10:
+        return f"{a}*{b}={a * b}. {a * b}", a * b
+    return f"{small}*{tens}={small * tens}, {small}*{ones}={small * ones}. {small * tens}+{small * ones}={a * b}. {a * b}", a * b
+
+
+ARITHMETIC_FORMS = ["what is {a} {op} {b}", "{a} {op} {b}", "{a}{op}{b}", "calculate {a} {op} {b}", "how much is {a} {op} {b}",
+                    "compute {a} {op} {b}", "what's {a}{op}{b}", "{a} {word} {b}", "what is {a} {word} {b}", "{a} {op} {b} = ?",
+                    "can you tell me what {a} {word} {b} is", "please compute {a} {word} {b}", "solve {a} {op} {b}",
+                    "how much is {a} {word} {b}", "what does {a} {op} {b} equal", "work out {a} {op} {b}"]
+WORDS = {"+": ["plus", "and", "added to"], "-": ["minus", "less"], "*": ["times", "multiplied by"]}
+
+
+def random_operands(rng, op):
+    if op == "*":
+        return rng.choice([(rng.randint(0, 12), rng.randint(0, 12)), (rng.randint(2, 9), rng.randint(10, 99))])
+    top = rng.choice([9, 20, 50, 99, 99, 99])
+    return rng.randint(0, top), rng.randint(0, top)
+
+
+def arithmetic_turn(rng):
+    op = rng.choice("+++--**")
+    while True:
+        a, b = random_operands(rng, op)
+        if not held_pair(a, b):
+            break
+    return arithmetic_question(rng, a, op, b, rng.choice(ARITHMETIC_FORMS))
+
+
+def arithmetic_question(rng, a, op, b, form):
+    word = rng.choice(WORDS[op] if "how much is {a} {word}" in form or op != "+" else ["plus", "added to"])
+    shown = rng.choice(["*", "x", "×"]) if op == "*" else op
+    question = typo_free_variants(form.format(a=a, b=b, op=shown, word=word), rng)
+    think, value = arithmetic(a, op, b)
+    return question, think, f"{a} {'×' if op == '*' else op} {b} = {value}."
+
+
+def unknown_turn(rng):
+    form = rng.choice(topics.UNKNOWN_FORMS)
+    words = {k: rng.choice(v) for k, v in topics.UNKNOWN_WORDS.items()}
+    words.update({k + "2": rng.choice(v) for k, v in topics.UNKNOWN_WORDS.items()})
+    question = form.format(**words)
+    if rng.random() < 0.15:  # word salad
+        pool = [w for v in topics.UNKNOWN_WORDS.values() for w in v]
+        question = " ".join(rng.choice(pool) for _ in range(rng.randint(2, 6)))
+    return typo_free_variants(question, rng), topics.UNKNOWN_THINK, topics.UNKNOWN_ANSWER
+
+
+def plain_turn(rng):
+    roll = rng.random()
+    if roll < 0.24:
+        return arithmetic_turn(rng)
+    if roll < 0.38:
+        return unknown_turn(rng)
+    name = rng.choice(list(topics.GPTOSS)) if roll < 0.62 else rng.choice(list(TOPICS))
+    ask, _, think, answer, _ = TOPICS[name]
+    return typo_free_variants(rng.choice(ask), rng), think, answer
+
+
+# ---- tools ----------------------------------------------------------------------------------------------------------
+def title(words):
+    return " ".join(w.capitalize() for w in words.split())
+
+
+def pick_city(rng):
+    city = rng.choice(CITIES)
+    if rng.random() < 0.12:  # made-up names: copying, not remembering
+        city = "".join(rng.choice("bcdfghklmnprstvz") + rng.choice("aeiou") for _ in range(rng.randint(2, 4)))
+    return title(city) if rng.random() < 0.85 else city
+
+
+def pick_path(rng, stems=STEMS):
+    path = f"{rng.choice(stems)}.{rng.choice(EXTENSIONS)}"
+    if rng.random() < 0.4:
+        path = f"{rng.choice(FOLDERS)}/{path}"
+    return path
+
+
+def tool_kinds():
+    return {
+        "weather": dict(
+            names=["get_weather", "weather", "get_current_weather", "fetch_weather", "lookup_weather"],
+            params=["location", "city", "place"], param_desc=["The city name", "City name", "Name of the city", None, "The city, e.g. Paris"],
+            desc=["Get the current weather", "Gets the current weather in the provided location.", "Returns the weather of a city.",
+                  "Current weather for a location"],
+            ask=["what is the weather in {v}", "how is the weather in {v}", "weather in {v}", "is it raining in {v}",
+                 "tell me the weather in {v}", "what is the temperature in {v}", "do i need an umbrella in {v}",
+                 "get the weather for {v}", "what's it like outside in {v}", "check the weather in {v}", "how warm is it in {v}"],
+            held=["how's the weather in {v} today", "can you check the weather for {v}", "please tell me the weather in {v}"],
+            think="I need the weather of {v}. I call {n}.", say="Let me check the weather in {v}."),
+        "time": dict(
+            names=["get_time", "get_current_time", "current_time", "time_in"], params=["timezone", "city", "location", "place"],
+            param_desc=["The city", "City or time zone", None, "Where"], desc=["Get the current time", "Returns the local time of a place",
+                                                                             "Current time in a city"],
+            ask=["what time is it in {v}", "tell me the time in {v}", "current time in {v}", "what is the time in {v}",
+                 "how late is it in {v}", "time in {v}", "get the time in {v}", "local time in {v} please"],
+            held=["what is the current time in {v}", "do you know what time it is in {v}"],
+            think="I need the time in {v}. I call {n}.", say="Let me look up the time in {v}."),
+        "calculate": dict(
+            names=["calculate", "calculator", "evaluate", "compute"], params=["expression", "input", "formula"],
+            param_desc=["The expression to evaluate", "An arithmetic expression", None], desc=["Evaluate an arithmetic expression",
+                                                                                            "A calculator", "Computes a formula"],
+            ask=["calculate {v}", "what is {v}", "compute {v}", "evaluate {v}", "how much is {v}", "use the calculator for {v}"],
+            held=["please calculate {v}", "work out {v} with the calculator"],
+            think="I need the value of {v}. I call {n}.", say="Let me calculate {v}."),
+        "read": dict(
+            names=["read_file", "open_file", "get_file", "cat_file"], params=["path", "file", "filename", "file_path"],
+            param_desc=["Path of the file", "The file to read", None], desc=["Read a file", "Returns the content of a file",
+                                                                          "Reads a text file from the workspace"],
+            ask=["read {v}", "open {v}", "show me {v}", "what is in {v}", "read the file {v}", "print the content of {v}",
+                 "show the file {v}", "what does {v} contain", "look into {v}", "display {v}"],
+            held=["please read the file {v}", "can you show me what is in {v}"],
+            think="I need the file {v}. I call {n}.", say="Let me read {v}."),
+        "list": dict(
+            names=["list_files", "list_directory", "list_dir", "ls"], params=["path", "directory", "folder", "dir"],
+            param_desc=["Path of the folder", "The directory to list", None], desc=["List the files of a folder",
+                                                                                 "Lists a directory", "Returns the files in a directory"],
+            ask=["list the files in {v}", "what files are in {v}", "show the files of {v}", "ls {v}", "list {v}", "which files are in {v}",
+                 "list the directory {v}"],
+            held=["please list the files in {v}", "can you show me the files in {v}"],
+            think="I need the files in {v}. I call {n}.", say="Let me list {v}."),
+        "search": dict(
+            names=["search", "search_web", "web_search", "find"], params=["query", "q", "text"],
+            param_desc=["The search query", "What to search for", None], desc=["Search the web", "Searches for pages", "Web search"],
+            ask=["search for {v}", "search the web for {v}", "look up {v}", "find pages about {v}", "google {v}", "find {v}"],
+            held=["please search for {v}", "can you look up {v}"],
+            think="I need to search for {v}. I call {n}.", say="Let me search for {v}."),
+        "run": dict(
+            names=["run_command", "shell", "execute", "bash"], params=["command", "cmd"], param_desc=["The command to run", None],
+            desc=["Run a shell command", "Executes a command in the terminal"],
+            ask=["run {v}", "execute {v}", "run the command {v}", "please run {v}", "start {v}"], held=["can you run {v}", "execute the command {v}"],
+            think="I need to run {v}. I call {n}.", say="Let me run {v}."),
+    }
+
+
+KINDS = tool_kinds()
+COMMANDS = ["ls -la", "git status", "make test", "cat notes.txt", "df -h", "pwd", "whoami", "uname -a", "date", "git log", "make build",
+            "ls src", "npm test", "python3 main.py", "cargo build", "git diff", "ps aux", "du -sh data", "head log.txt", "wc -l main.py"]
+
+
+def tool_value(rng, kind):
+    if kind in ("weather", "time"):
+        return pick_city(rng)
+    if kind == "calculate":
+        op = rng.choice(["+", "-", "*", "/"])
+        space = rng.choice(["", " "])
+        return f"{rng.randint(1, 9999)}{space}{op}{space}{rng.randint(1, 999)}"
+    if kind == "read":
+        return pick_path(rng)
+    if kind == "list":
+        return rng.choice(FOLDERS + STEMS) + rng.choice(["", "", "/"]) if rng.random() < 0.7 else f"{rng.choice(FOLDERS)}/{rng.choice(STEMS)}"
+    if kind == "search":
+        return " ".join(rng.choice(QUERY_WORDS) for _ in range(rng.randint(1, 4)))
+    return rng.choice(COMMANDS)
+
+
+def tool_output(rng, kind, value):
+    """(output of the tool, what the final answer makes of it)"""
+    if kind == "weather":
+        t, c = rng.randint(-15, 40), rng.choice(CONDITIONS)
+        output = rng.choice([json.dumps({"temperature": t, "condition": c}), json.dumps({"temperature": t, "sunny": c == "sunny"}),
+                             f"{t} degrees, {c}", f"{c}, {t} °C", json.dumps({"temp": t, "weather": c})])
+    elif kind == "time":
+        output = rng.choice(["{:02}:{:02}", "{}:{:02}", "It is {:02}:{:02}"]).format(rng.randint(0, 23), rng.randint(0, 59))
+    elif kind == "calculate":
+        output = str(rng.randint(0, 99999)) if rng.random() < 0.7 else f"{rng.randint(0, 999)}.{rng.randint(0, 99)}"
+    elif kind == "list":
+        output = "\n".join(pick_path(rng) for _ in range(rng.randint(1, 4)))
+    else:
+        output = " ".join(rng.choice(QUERY_WORDS + CITIES + STEMS) for _ in range(rng.randint(2, 8)))
+        if rng.random() < 0.2:
+            output = "Error: " + output
+    return output, f"Here is what I found for {value}: {output}"
+
+
+def one_tool(rng, kind):
+    k = KINDS[kind]
+    name, param = rng.choice(k["names"]), rng.choice(k["params"])
+    comment = rng.choice(k["param_desc"])
+    text = f"// {rng.choice(k['desc'])}\ntype {name} = (_: {{\n"
+    if comment:
+        text += f"// {comment}\n"
+    text += f"{param}: string,\n"
+    if kind == "weather" and rng.random() < 0.3:
+        text += rng.choice(["unit?: string,\n", "format?: \"celsius\" | \"fahrenheit\", // default: celsius\n",
+                            "unit?: \"celsius\" | \"fahrenheit\",\n"])
+    return kind, name, param, text + "}) => any;"
+
+
+def tools_text(tools):
+    body = "\n\n".join(t[3] for t in tools)
+    return f"# Tools\n\n## functions\n\nnamespace functions {{\n\n{body}\n\n}} // namespace functions"
+
+
+# ---- conversations --------------------------------------------------------------------------------------------------
+class Pieces(list):
+    def special(self, name, learned=False):
+        self.append((f"<|{name}|>", True, learned))
+
+    def text(self, text, learned=False):
+        if text:
+            self.append((text, False, learned))
+
+    def message(self, role, content, channel=None):
+        self.special("start"), self.text(role)
+        if channel:
+            self.special("channel"), self.text(channel)
+        self.special("message"), self.text(content), self.special("end")
+
+    def sampled(self, channel, content, end, open_header=True, recipient=None):
+        """What the model itself writes after <|start|>assistant."""
+        if open_header:
+            self.special("start", True), self.text("assistant", True)
+        self.special("channel", True)
+        self.text(channel + (f" to={recipient} " if recipient else ""), True)
+        if recipient:
+            self.special("constrain", True), self.text("json", True)
+        self.special("message", True), self.text(content, True), self.special(end, True)
+
+
+def preamble(pieces, rng, tools):
+    date = f"{rng.randint(2024, 2032)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}"
+    effort = rng.choice(["low", "medium", "medium", "high"])
+    system = IDENTITY.format(date=date) + f"\n\nReasoning: {effort}\n\n" + CHANNELS + (CALLS if tools else "")
+    if rng.random() < 0.08:
+        system = system.replace(f"\nCurrent date: {date}", "")
+    pieces.message("system", system)
+    parts = []
+    if rng.random() < 0.25:
+        parts.append("# Instructions\n\n" + rng.choice(INSTRUCTIONS))
+    if tools:
+        parts.append(tools_text(tools))
+    if parts:
+        pieces.message("developer", "\n\n".join(parts))
+
+
+def final_turn(pieces, think, answer, last):
+    """One finished turn. In history the analysis is gone and <|return|> became <|end|>."""
+    pieces.special("start"), pieces.text("assistant")
+    if last:
+        pieces.sampled("analysis", think, "end", open_header=False)
+        pieces.sampled("final", answer, "return")
+    else:
+        # The text is learned here too, unless it rests on reasoning that history no longer shows.
+        learned = think in (topics.UNKNOWN_THINK,) or not think[:1].isdigit()
+        pieces.special("channel"), pieces.text("final"), pieces.special("message"), pieces.text(answer, learned), pieces.special("end")
+
+
+def conversation(rng):
+    pieces = Pieces()
+    tools = []
+    if rng.random() < 0.38:
+        kinds = rng.sample(list(KINDS), rng.choice([1, 1, 1, 2, 2, 3]))
+        tools = [one_tool(rng, k) for k in kinds]
+        rng.shuffle(tools)
+    preamble(pieces, rng, tools)
+    for _ in range(rng.choice([0, 0, 0, 0, 1, 1, 2])):  # earlier turns
+        question, think, answer = plain_turn(rng)
+        pieces.message("user", question)
+        final_turn(pieces, think, answer, last=False)
+    if tools and rng.random() < 0.75:
+        tool_turn(pieces, rng, tools)
+    else:
+        question, think, answer = plain_turn(rng)
+        while tools and any(t[0] in ("calculate", "weather", "time", "search", "run", "read", "list") for t in tools) and (
+                think == topics.UNKNOWN_THINK or "=" in answer[:14]):
+            question, think, answer = plain_turn(rng)  # a tool might answer that: ambiguous, so not learned
+        pieces.message("user", question)
+        final_turn(pieces, think, answer, last=True)
+    return pieces
+
+
+def tool_turn(pieces, rng, tools):
+    kind, name, param, _ = rng.choice(tools)
+    k, value = KINDS[kind], tool_value(rng, kind)
+    pieces.message("user", typo_free_variants(rng.choice(k["ask"]), rng).replace("{v}", value).replace("{V}", value))
+    think, say = k["think"].format(v=value, n=name), k["say"].format(v=value)
+    arguments = json.dumps({param: value}, ensure_ascii=False)
+    answered = rng.random() < 0.5
+    pieces.special("start"), pieces.text("assistant")
+    # Reasoning of the running turn stays in the prompt, so a call that is history here looks the same but for the
+    # place of the recipient (the renderer writes it into the role section).
+    pieces.sampled("analysis", think, "end", open_header=False)
+    pieces.sampled("commentary", say, "end")
+    if not answered:
+        pieces.sampled("commentary", arguments, "call", recipient=f"functions.{name}")
+        return
+    pieces.special("start"), pieces.text("assistant"), pieces.text(f" to=functions.{name}")
+    pieces.special("channel"), pieces.text("commentary"), pieces.text(" "), pieces.special("constrain"), pieces.text("json")
+    pieces.special("message"), pieces.text(arguments), pieces.special("call")
+    output, answer = tool_output(rng, kind, value)
+    pieces.special("start"), pieces.text(f"functions.{name}"), pieces.text(" to=assistant")
+    pieces.special("channel"), pieces.text("commentary"), pieces.special("message"), pieces.text(output), pieces.special("end")
+    pieces.special("start"), pieces.text("assistant")
+    pieces.sampled("analysis", "I have the result.", "end", open_header=False)
+    pieces.sampled("final", answer, "return")
