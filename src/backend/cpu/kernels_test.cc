@@ -1,0 +1,240 @@
+// Every kernel set that this CPU can run, against plain arithmetic in double.
+#include "backend/cpu/kernels.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <iostream>
+#include <random>
+
+namespace gptoss {
+namespace {
+
+constexpr WeightFormat kFormats[] = {WeightFormat::kF32,      WeightFormat::kF16,  WeightFormat::kBF16,
+                                     WeightFormat::kAffine8,  WeightFormat::kQ8_0, WeightFormat::kMxfp4Split,
+                                     WeightFormat::kMxfp4Gguf};
+
+// A matrix of random bytes that are valid in its format: every code of 4 and 8 bits occurs.
+struct RandomMatrix {
+  std::vector<std::byte> data, scales, biases;
+  MatrixView view;
+
+  RandomMatrix(WeightFormat format, std::int64_t rows, std::int64_t cols, std::mt19937& rng) {
+    view = {.format = format, .rows = rows, .cols = cols};
+    view.row_stride = RowBytes(format, cols) + 3;  // odd strides: no alignment may be assumed
+    data.resize(static_cast<std::size_t>(view.row_stride * rows));
+    for (std::byte& b : data) b = static_cast<std::byte>(rng());
+    if (format == WeightFormat::kAffine8) {
+      view.scale_stride = cols / 64 * 2;
+      FillBf16(scales, rows * cols / 64, 0.001f, rng);
+      FillBf16(biases, rows * cols / 64, -0.1f, rng);
+    }
+    if (format == WeightFormat::kMxfp4Split) {
+      view.scale_stride = cols / 32;
+      for (std::int64_t i = 0; i < rows * cols / 32; ++i)
+        scales.push_back(static_cast<std::byte>(118 + rng() % 8));
+    }
+    for (std::int64_t r = 0; r < rows; ++r)
+      MakeValid(&data[static_cast<std::size_t>(r * view.row_stride)], rng);
+    view.data = data.data(), view.scales = scales.data(), view.biases = biases.data();
+    if (scales.empty()) view.scales = nullptr;
+    if (biases.empty()) view.biases = nullptr;
+  }
+
+ private:
+  static void FillBf16(std::vector<std::byte>& to, std::int64_t count, float around, std::mt19937& rng) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      const float value = around * (0.5f + static_cast<float>(rng() % 1000) / 1000.0f);
+      const auto bits = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(value) >> 16);
+      to.push_back(static_cast<std::byte>(bits & 255));
+      to.push_back(static_cast<std::byte>(bits >> 8));
+    }
+  }
+  void MakeValid(std::byte* row, std::mt19937& rng) const {
+    const auto put = [&](std::int64_t at, const void* from, std::size_t n) {
+      std::memcpy(row + at, from, n);
+    };
+    for (std::int64_t c = 0; c < view.cols; ++c) {
+      const float value = static_cast<float>(static_cast<int>(rng() % 2001) - 1000) / 500.0f;
+      const auto bf16 = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(value) >> 16);
+      // Any finite half: subnormals too.
+      const auto f16 = static_cast<std::uint16_t>((rng() % 0x4200) | (rng() % 2 << 15));
+      if (view.format == WeightFormat::kF32) put(4 * c, &value, 4);
+      if (view.format == WeightFormat::kBF16) put(2 * c, &bf16, 2);
+      if (view.format == WeightFormat::kF16) put(2 * c, &f16, 2);
+      if (view.format == WeightFormat::kQ8_0 && c % 32 == 0) {
+        const auto scale = static_cast<std::uint16_t>(0x1800 + rng() % 0x800);
+        put(c / 32 * 34, &scale, 2);
+      }
+      if (view.format == WeightFormat::kMxfp4Gguf && c % 32 == 0)
+        row[c / 32 * 17] = static_cast<std::byte>(118 + rng() % 8);
+    }
+  }
+};
+
+struct Activations {
+  std::vector<float> x, scales, sums;
+  std::vector<std::int8_t> codes;
+  ActivationRows rows;
+
+  Activations(const KernelSet& k, std::int64_t n, std::int64_t cols, std::mt19937& rng) {
+    std::normal_distribution<float> normal;
+    for (std::int64_t i = 0; i < n * cols; ++i) x.push_back(normal(rng));
+    for (std::int64_t i = 0; i < cols && n > 1; ++i) x[static_cast<std::size_t>(i)] = 0;  // a row of zeros
+    codes.resize(x.size());
+    scales.resize(x.size() / 32);
+    sums.resize(x.size() / 32);
+    for (std::int64_t i = 0; i < n; ++i) {
+      k.quantize(&x[static_cast<std::size_t>(i * cols)], cols, &codes[static_cast<std::size_t>(i * cols)],
+                 &scales[static_cast<std::size_t>(i * cols / 32)],
+                 &sums[static_cast<std::size_t>(i * cols / 32)]);
+    }
+    rows = {cols, x.data(), codes.data(), scales.data(), sums.data()};
+  }
+};
+
+std::vector<float> Multiply(const KernelSet& k, bool integer, const MatrixView& m, const ActivationRows& a,
+                            std::int64_t n, const std::vector<std::int32_t>* index = nullptr,
+                            std::int64_t split = 0) {
+  std::vector<float> out(static_cast<std::size_t>(n * m.rows), NAN);
+  MatMulJob job{.weights = m,
+                .row_begin = 0,
+                .row_end = split == 0 ? m.rows : split,
+                .index = index == nullptr ? nullptr : index->data(),
+                .count = n,
+                .out = out.data(),
+                .out_stride = m.rows};
+  (integer ? k.matmul_int8 : k.matmul_float)(job, a);
+  if (split != 0) {
+    job.row_begin = split, job.row_end = m.rows;
+    (integer ? k.matmul_int8 : k.matmul_float)(job, a);
+  }
+  return out;
+}
+
+class Kernels : public ::testing::TestWithParam<const KernelSet*> {};
+
+TEST_P(Kernels, AgreeWithDoubleInEveryFormat) {
+  std::mt19937 rng(7);
+  for (const WeightFormat format : kFormats) {
+    for (const auto& [rows, cols, n] :
+         {std::array<std::int64_t, 3>{1, 64, 1}, {7, 192, 1}, {5, 128, 3}, {9, 320, 17}}) {
+      const RandomMatrix m(format, rows, cols, rng);
+      const Activations a(*GetParam(), n, cols, rng);
+      for (const bool integer : {false, true}) {
+        if (integer && !HasIntegerKernel(format)) continue;
+        const std::vector<float> out = Multiply(*GetParam(), integer, m.view, a.rows, n);
+        std::vector<double> w(static_cast<std::size_t>(cols));
+        for (std::int64_t r = 0; r < rows; ++r) {
+          DecodeRow(m.view, r, w.data());
+          for (std::int64_t j = 0; j < n; ++j) {
+            double want = 0, size = 0;
+            for (std::int64_t c = 0; c < cols; ++c) {
+              const auto at = static_cast<std::size_t>(j * cols + c);
+              const double x = integer ? double{a.scales[at / 32]} * a.codes[at] : double{a.x[at]};
+              want += w[static_cast<std::size_t>(c)] * x;
+              size += std::abs(w[static_cast<std::size_t>(c)] * x);
+            }
+            ASSERT_NEAR(out[static_cast<std::size_t>(j * rows + r)], want, 2e-6 * size + 1e-9)
+                << WeightFormatName(format) << " integer " << integer << " row " << r << " of " << rows
+                << " n " << n;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_P(Kernels, ARowDoesNotDependOnItsCompany) {
+  std::mt19937 rng(8);
+  constexpr std::int64_t kRows = 11, kCols = 192, kCount = 19;
+  for (const WeightFormat format : kFormats) {
+    const RandomMatrix m(format, kRows, kCols, rng);
+    const Activations a(*GetParam(), kCount, kCols, rng);
+    for (const bool integer : {false, true}) {
+      if (integer && !HasIntegerKernel(format)) continue;
+      const std::vector<float> together = Multiply(*GetParam(), integer, m.view, a.rows, kCount, nullptr, 6);
+      for (std::int32_t j = 0; j < kCount; ++j) {
+        const std::vector<std::int32_t> index = {j};
+        const std::vector<float> alone = Multiply(*GetParam(), integer, m.view, a.rows, 1, &index);
+        for (std::int64_t r = 0; r < kRows; ++r) {
+          ASSERT_EQ(alone[static_cast<std::size_t>(r)], together[static_cast<std::size_t>(j * kRows + r)])
+              << WeightFormatName(format) << " integer " << integer;
+        }
+      }
+    }
+  }
+}
+
+TEST_P(Kernels, QuantizeKeepsEveryValueWithinHalfAStep) {
+  std::mt19937 rng(9);
+  const Activations a(*GetParam(), 3, 320, rng);
+  for (std::size_t i = 0; i < a.x.size(); ++i) {
+    ASSERT_NEAR(a.codes[i] * a.scales[i / 32], a.x[i], a.scales[i / 32] * 0.5001f);
+  }
+  float sum = 0;
+  for (std::size_t i = 320; i < 352; ++i) sum += a.scales[10] * a.codes[i];
+  EXPECT_NEAR(a.sums[10], sum, 1e-4);
+  EXPECT_EQ(a.sums[0], 0);
+}
+
+TEST_P(Kernels, AttentionIsASoftmaxWithASinkInAnySegments) {
+  std::mt19937 rng(10);
+  std::normal_distribution<float> normal;
+  for (const std::int64_t d : {16, 32, 64}) {
+    constexpr std::int64_t kHeads = 3, kKeys = 21;
+    std::vector<float> q, k, v, sinks = {0.5f, -2.0f, 9.0f}, out(kHeads * 64), split(kHeads * 64),
+                                scores(kHeads * kKeys);
+    for (std::int64_t i = 0; i < kHeads * d; ++i) q.push_back(normal(rng));
+    for (std::int64_t i = 0; i < kKeys * d; ++i) k.push_back(normal(rng)), v.push_back(normal(rng));
+    const auto bytes = [](const float* p) { return reinterpret_cast<const std::byte*>(p); };
+    const KvSegment whole[] = {{bytes(k.data()), bytes(v.data()), kKeys}};
+    const KvSegment parts[] = {{bytes(k.data()), bytes(v.data()), 4},
+                               {bytes(&k[4 * d]), bytes(&v[4 * d]), kKeys - 4}};
+    AttendJob job{.queries = q.data(),
+                  .heads = kHeads,
+                  .head_dim = d,
+                  .segments = whole,
+                  .f32 = true,
+                  .sinks = sinks.data(),
+                  .scale = 0.125f,
+                  .scores = scores.data(),
+                  .out = out.data()};
+    GetParam()->attend(job);
+    job.segments = parts, job.out = split.data();
+    GetParam()->attend(job);
+    for (std::int64_t h = 0; h < kHeads; ++h) {
+      std::vector<double> weight(kKeys);
+      double sum = std::exp(double{sinks[static_cast<std::size_t>(h)]});
+      for (std::int64_t j = 0; j < kKeys; ++j) {
+        double dot = 0;
+        for (std::int64_t i = 0; i < d; ++i) dot += double{q[h * d + i]} * k[j * d + i];
+        sum += weight[j] = std::exp(dot * 0.125);
+      }
+      for (std::int64_t i = 0; i < d; ++i) {
+        double want = 0;
+        for (std::int64_t j = 0; j < kKeys; ++j) want += weight[j] / sum * v[j * d + i];
+        ASSERT_NEAR(out[h * d + i], want, 1e-5);
+        ASSERT_EQ(out[h * d + i], split[h * d + i]);
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, Kernels, ::testing::ValuesIn(UsableKernels()),
+                         [](const auto& kernels) { return std::string(kernels.param->name); });
+
+TEST(KernelSets, ThePortableOneIsAlwaysThereAndUnknownOnesAreNot) {
+  ASSERT_FALSE(UsableKernels().empty());
+  EXPECT_STREQ(UsableKernels().front()->name, "portable");
+  EXPECT_EQ(FindKernels("abacus"), nullptr);
+  std::cout << "kernel sets run:";
+  for (const KernelSet* set : UsableKernels()) std::cout << ' ' << set->name;
+  std::cout << '\n';
+}
+
+}  // namespace
+}  // namespace gptoss
