@@ -141,9 +141,17 @@ Result<ModelConfig> ModelConfigFromGguf(const GgufFile& gguf, std::string_view f
     if (value == nullptr) continue;
     if (const auto* id = std::get_if<std::int64_t>(&value->value)) c.eos_ids.push_back(*id);
   }
-  // GGUF has no list of layer types for gpt-oss; even layers look through the window.
+  // Files of gpt-oss carry no list of layer types (even layers look through the window); a file that has
+  // llama.cpp's general key for it is believed.
+  const GgufValue* pattern = m.Find("gpt-oss.attention.sliding_window_pattern");
+  const auto* list = pattern == nullptr ? nullptr : std::get_if<std::vector<std::int64_t>>(&pattern->value);
+  if (pattern != nullptr && (list == nullptr || static_cast<std::int64_t>(list->size()) != c.layers)) {
+    m.Wrong("attention.sliding_window_pattern", "one entry per layer");
+    list = nullptr;
+  }
   for (std::int64_t i = 0; i < std::min<std::int64_t>(c.layers, 1000); ++i) {
-    c.layer_types.push_back(i % 2 == 0 ? LayerType::kSlidingWindow : LayerType::kFull);
+    const bool window = list == nullptr ? i % 2 == 0 : (*list)[static_cast<std::size_t>(i)] != 0;
+    c.layer_types.push_back(window ? LayerType::kSlidingWindow : LayerType::kFull);
   }
   if (!m.status()) return std::unexpected(m.status().error());
   GPTOSS_CHECK_OK(ValidateConfig(c, file));

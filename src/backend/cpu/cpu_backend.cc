@@ -1,0 +1,135 @@
+// The CPU behind the seam: sequences and their caches around the forward pass.
+#include <fmt/format.h>
+
+#include <map>
+#include <new>
+#include <utility>
+
+#include "backend/backend.h"
+#include "backend/cpu/kv_cache.h"
+#include "backend/cpu/transformer.h"
+#include "platform/system.h"
+
+namespace gptoss {
+namespace {
+
+constexpr std::int64_t kMaxRows = 512;
+
+class CpuBackend final : public Backend {
+ public:
+  CpuBackend(std::shared_ptr<const Model> model, const KernelSet& kernels, int threads, bool precise)
+      : model_(std::move(model)), transformer_(model_, kernels, threads, precise, kMaxRows) {}
+
+  const ModelConfig& config() const override { return model_->config; }
+  std::string description() const override {
+    return fmt::format("cpu: {}, {} thread{}, {}", transformer_.kernels().name, transformer_.threads(),
+                       transformer_.threads() == 1 ? "" : "s",
+                       transformer_.precise() ? "float activations, float kv" : "8-bit activations, bf16 kv");
+  }
+  BackendMemory memory() const override {
+    BackendMemory memory{model_->weight_bytes, 0, transformer_.scratch_bytes()};
+    for (const auto& [id, cache] : sequences_) memory.kv += cache->bytes();
+    return memory;
+  }
+  std::int64_t max_batch_rows() const override { return kMaxRows; }
+
+  Result<SequenceId> CreateSequence(std::int64_t max_tokens) override {
+    if (max_tokens < 1 || max_tokens > config().max_context) {
+      return Fail(ErrorCode::kOutOfRange, fmt::format("a context of {} tokens; this model has at most {}",
+                                                      max_tokens, config().max_context));
+    }
+    return Add(std::make_unique<KvCache>(config(), max_tokens, kMaxRows, transformer_.precise()));
+  }
+  void FreeSequence(SequenceId sequence) override { sequences_.erase(sequence); }
+  std::int64_t Length(SequenceId sequence) const override {
+    const auto it = sequences_.find(sequence);
+    return it == sequences_.end() ? 0 : it->second->length();
+  }
+  Result<SequenceId> Fork(SequenceId sequence, std::int64_t length) override {
+    const auto it = sequences_.find(sequence);
+    if (it == sequences_.end()) return Unknown(sequence);
+    auto copy = it->second->Clone();
+    if (copy == nullptr) return Fail(ErrorCode::kResourceExhausted, "no memory for a copy of the sequence");
+    copy->Truncate(length);
+    return Add(std::move(copy));
+  }
+  void MarkBoundary(SequenceId sequence) override {
+    if (const auto it = sequences_.find(sequence); it != sequences_.end()) it->second->MarkBoundary();
+  }
+  std::int64_t Truncate(SequenceId sequence, std::int64_t length) override {
+    const auto it = sequences_.find(sequence);
+    return it == sequences_.end() ? 0 : it->second->Truncate(length);
+  }
+
+  Status Forward(std::span<const BatchRow> rows, std::span<float> logits,
+                 const CancelToken& cancel) override {
+    if (static_cast<std::int64_t>(rows.size()) > kMaxRows) {
+      return Fail(ErrorCode::kOutOfRange,
+                  fmt::format("{} rows in one batch; at most {}", rows.size(), kMaxRows));
+    }
+    std::map<KvCache*, std::int64_t> counts;
+    std::vector<ForwardRow> forward;
+    std::size_t wanted = 0;
+    for (const BatchRow& row : rows) {
+      const auto it = sequences_.find(row.sequence);
+      if (it == sequences_.end()) return Unknown(row.sequence);
+      if (row.token < 0 || row.token >= config().vocab) {
+        return Fail(ErrorCode::kOutOfRange,
+                    fmt::format("token {} is not in the vocabulary of {}", row.token, config().vocab));
+      }
+      KvCache* cache = it->second.get();
+      forward.push_back({cache, cache->length() + counts[cache]++, row.token, row.wants_logits});
+      wanted += row.wants_logits ? 1 : 0;
+    }
+    if (logits.size() != wanted * static_cast<std::size_t>(config().vocab)) {
+      return Fail(ErrorCode::kInvalidArgument, "the space for logits does not fit the rows that want them");
+    }
+    for (const auto& [cache, count] : counts) GPTOSS_CHECK_OK(cache->Reserve(count));
+    // Rings are written before the length moves; what that overwrites is older than any window, so a failed
+    // or cancelled batch leaves the sequence as it was.
+    for (const auto& [cache, count] : counts) cache->NoteWritten(count);
+    GPTOSS_CHECK_OK(transformer_.Forward(forward, logits, cancel));
+    for (const auto& [cache, count] : counts) cache->Advance(count);
+    return {};
+  }
+
+ private:
+  Result<SequenceId> Add(std::unique_ptr<KvCache> cache) {
+    sequences_.emplace(next_, std::move(cache));
+    return next_++;
+  }
+  static std::unexpected<Error> Unknown(SequenceId sequence) {
+    return Fail(ErrorCode::kNotFound, fmt::format("no sequence {}", sequence));
+  }
+
+  std::shared_ptr<const Model> model_;
+  Transformer transformer_;
+  std::map<SequenceId, std::unique_ptr<KvCache>> sequences_;
+  SequenceId next_ = 1;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Backend>> CreateCpuBackend(std::shared_ptr<const Model> model,
+                                                  const CpuBackendOptions& options) {
+  const KernelSet* kernels = options.kernels.empty() ? UsableKernels().back() : FindKernels(options.kernels);
+  if (kernels == nullptr) {
+    std::string names;
+    for (const KernelSet* set : UsableKernels())
+      names += (names.empty() ? "" : ", ") + std::string(set->name);
+    return Fail(ErrorCode::kUnsupported,
+                fmt::format("kernels \"{}\" cannot run on this CPU; there are: {}", options.kernels, names));
+  }
+  if (options.threads < 0 || options.threads > 1024) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("{} threads; expected 0 (all CPUs) to 1024", options.threads));
+  }
+  const int threads = options.threads == 0 ? UsableCpus() : options.threads;
+  try {
+    return std::make_unique<CpuBackend>(std::move(model), *kernels, threads, options.precise);
+  } catch (const std::bad_alloc&) {
+    return Fail(ErrorCode::kResourceExhausted, "no memory for the working buffers");
+  }
+}
+
+}  // namespace gptoss
