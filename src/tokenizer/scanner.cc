@@ -1,25 +1,17 @@
 #include "tokenizer/scanner.h"
 
-#include <array>
 #include <cstdint>
-#include <vector>
 
 #include "tokenizer/unicode_tables.h"
 
 namespace gptoss {
 namespace {
 
-// One byte per scalar value, 1.1 MB, filled once: a lookup is one load.
-const std::vector<std::uint8_t>& ClassTable() {
-  static const std::vector<std::uint8_t> table = [] {
-    std::vector<std::uint8_t> classes(0x110000, 0);
-    for (const ClassRange& range : UnicodeClassRanges()) {
-      for (std::uint32_t c = range.first; c <= range.last; ++c) classes[c] = range.classes;
-    }
-    return classes;
-  }();
-  return table;
-}
+using tokenizer_internal::ClassOf;
+using tokenizer_internal::kLetter;
+using tokenizer_internal::kNumber;
+using tokenizer_internal::kSpace;
+constexpr std::uint8_t kUpper = tokenizer_internal::kUpperish, kLower = tokenizer_internal::kLowerish;
 
 struct Char {
   std::uint8_t classes;
@@ -29,16 +21,17 @@ struct Char {
 
 class Scanner {
  public:
-  explicit Scanner(std::string_view text) : text_(text), table_(ClassTable().data()) {}
+  explicit Scanner(std::string_view text) : text_(text) {}
 
   bool End(std::size_t i) const { return i >= text_.size(); }
   Char At(std::size_t i) const {
     const auto b = [&](std::size_t k) { return static_cast<unsigned char>(text_[i + k]); };
-    const unsigned lead = b(0);
-    if (lead < 0x80) return {table_[lead], 1, text_[i]};
-    if (lead < 0xE0) return {table_[(lead & 0x1F) << 6 | (b(1) & 0x3Fu)], 2, text_[i]};
-    if (lead < 0xF0) return {table_[(lead & 0x0F) << 12 | (b(1) & 0x3Fu) << 6 | (b(2) & 0x3Fu)], 3, text_[i]};
-    return {table_[(lead & 0x07) << 18 | (b(1) & 0x3Fu) << 12 | (b(2) & 0x3Fu) << 6 | (b(3) & 0x3Fu)], 4,
+    const char32_t lead = b(0);
+    if (lead < 0x80) return {ClassOf(lead), 1, text_[i]};
+    if (lead < 0xE0) return {ClassOf((lead & 0x1F) << 6 | (b(1) & 0x3Fu)), 2, text_[i]};
+    if (lead < 0xF0)
+      return {ClassOf((lead & 0x0F) << 12 | (b(1) & 0x3Fu) << 6 | (b(2) & 0x3Fu)), 3, text_[i]};
+    return {ClassOf((lead & 0x07) << 18 | (b(1) & 0x3Fu) << 12 | (b(2) & 0x3Fu) << 6 | (b(3) & 0x3Fu)), 4,
             text_[i]};
   }
   // End of the run of characters that have one of `classes`.
@@ -78,7 +71,6 @@ class Scanner {
 
  private:
   std::string_view text_;
-  const std::uint8_t* table_;
 };
 
 bool IsNewline(const Char& c) { return c.byte == '\r' || c.byte == '\n'; }
