@@ -219,6 +219,7 @@ TEST(Checkpoints, DamageGetsOneSentenceWithFileAndTensor) {
               ": module model.layers.0.self_attn.q_proj is quantized as affine with 4 bits in groups of 64; "
               "affine, "
               "8 bits, groups of 64 is supported");
+    config["quantization"]["model.layers.0.self_attn.q_proj"]["bits"] = 8;
     config["num_local_experts"] = 16;
     ASSERT_TRUE(WriteFileAtomic(copy.path() / "config.json", DumpJson(config)).has_value());
     EXPECT_NE(copy.Error().find("expected shape"), std::string::npos);
