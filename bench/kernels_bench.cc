@@ -68,6 +68,7 @@ __attribute__((target("avx512f,avx512vnni"))) void VnniRounds(std::int64_t round
   for (__m512i& sum : sums) sum = _mm512_setzero_si512();
   __m512i x = _mm512_set1_epi32(static_cast<int>(rounds)), y = _mm512_set1_epi8(3);
   for (std::int64_t i = 0; i < rounds; ++i) {
+#pragma GCC unroll 12
     for (__m512i& sum : sums) sum = _mm512_dpbusd_epi32(sum, x, y);
   }
   for (const __m512i& sum : sums) x = _mm512_add_epi32(x, sum);

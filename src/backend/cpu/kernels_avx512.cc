@@ -21,10 +21,12 @@ inline void Accumulate(Sum& sum, const Codes& c, const std::int8_t* a, float sca
 
 #include "backend/cpu/kernels_body.h"
 
+#include "backend/cpu/kernels_avx512_int8.h"
+
 bool Usable(const CpuFeatures& cpu) { return cpu.avx512_vnni; }
 
 }  // namespace
 
-const KernelSet kKernels = {"avx512", Usable, Quantize, MatMulInt8, MatMulFloat, Attend};
+const KernelSet kKernels = {"avx512", Usable, Quantize, MatMulInt8Wide, MatMulFloat, Attend};
 
 }  // namespace gptoss::avx512

@@ -120,8 +120,14 @@ class Kernels : public ::testing::TestWithParam<const KernelSet*> {};
 TEST_P(Kernels, AgreeWithDoubleInEveryFormat) {
   std::mt19937 rng(7);
   for (const WeightFormat format : kFormats) {
-    for (const auto& [rows, cols, n] :
-         {std::array<std::int64_t, 3>{1, 64, 1}, {7, 192, 1}, {5, 128, 3}, {9, 320, 17}}) {
+    for (const auto& [rows, cols, n] : {std::array<std::int64_t, 3>{1, 64, 1},
+                                        {7, 192, 1},
+                                        {5, 128, 3},
+                                        {9, 320, 17},
+                                        {37, 96, 2},
+                                        {16, 2880, 5},
+                                        {3, 4160, 4}}) {
+      if (cols % GroupSize(format) != 0) continue;
       const RandomMatrix m(format, rows, cols, rng);
       const Activations a(*GetParam(), n, cols, rng);
       for (const bool integer : {false, true}) {
@@ -150,13 +156,13 @@ TEST_P(Kernels, AgreeWithDoubleInEveryFormat) {
 
 TEST_P(Kernels, ARowDoesNotDependOnItsCompany) {
   std::mt19937 rng(8);
-  constexpr std::int64_t kRows = 11, kCols = 192, kCount = 19;
+  constexpr std::int64_t kRows = 43, kCols = 192, kCount = 19;
   for (const WeightFormat format : kFormats) {
     const RandomMatrix m(format, kRows, kCols, rng);
     const Activations a(*GetParam(), kCount, kCols, rng);
     for (const bool integer : {false, true}) {
       if (integer && !HasIntegerKernel(format)) continue;
-      const std::vector<float> together = Multiply(*GetParam(), integer, m.view, a.rows, kCount, nullptr, 6);
+      const std::vector<float> together = Multiply(*GetParam(), integer, m.view, a.rows, kCount, nullptr, 21);
       for (std::int32_t j = 0; j < kCount; ++j) {
         const std::vector<std::int32_t> index = {j};
         const std::vector<float> alone = Multiply(*GetParam(), integer, m.view, a.rows, 1, &index);
