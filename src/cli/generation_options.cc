@@ -1,0 +1,180 @@
+#include "cli/generation_options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <ctime>
+#include <utility>
+
+#include "base/file.h"
+#include "base/utf8.h"
+#include "cli/model_option.h"
+#include "cli/terminal.h"
+
+namespace gptoss::cli {
+
+namespace {
+
+// Below this a model is there before a person can read a line.
+constexpr std::uint64_t kSlowToLoad = 256ULL << 20;
+
+constexpr std::string_view kDemoNotice =
+    "no model selected (-m PATH or GPTOSS_MODEL): the embedded demo model answers. It knows only a few "
+    "things.";
+
+std::string Today() {
+  const std::time_t now = std::time(nullptr);
+  std::tm local{};
+  localtime_r(&now, &local);
+  return fmt::format("{:04}-{:02}-{:02}", local.tm_year + 1900, local.tm_mon + 1, local.tm_mday);
+}
+
+Result<harmony::ToolDescription> ParseTool(const Json& entry, std::string_view where) {
+  const auto invalid = [&](std::string_view what) {
+    return Fail(ErrorCode::kInvalidArgument, fmt::format("{}: {}", where, what));
+  };
+  if (!entry.is_object()) return invalid("expected an object");
+  const auto inner = entry.find("function");
+  const Json& function = inner != entry.end() ? *inner : entry;
+  if (!function.is_object()) return invalid("\"function\" must be an object");
+  const auto name = function.find("name");
+  if (name == function.end() || !name->is_string()) return invalid("expected a string \"name\"");
+  harmony::ToolDescription tool;
+  tool.name = name->get<std::string>();
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  };
+  if (tool.name.empty() || tool.name.size() > 64 || !std::ranges::all_of(tool.name, allowed))
+    return invalid("\"name\" must be 1 to 64 letters, digits, '_' or '-'");
+  if (const auto text = function.find("description"); text != function.end() && !text->is_null()) {
+    if (!text->is_string()) return invalid("\"description\" must be a string");
+    tool.description = text->get<std::string>();
+  }
+  if (const auto schema = function.find("parameters"); schema != function.end() && !schema->is_null()) {
+    if (!schema->is_object()) return invalid("\"parameters\" must be a JSON schema object");
+    tool.parameters = *schema;
+  }
+  return tool;
+}
+
+}  // namespace
+
+void AddEngineOptions(CLI::App& app, GenerationArguments& arguments) {
+  app.add_option("--context", arguments.context, "Room for the conversation in tokens (default: the model's)")
+      ->type_name("N");
+  app.add_option("--threads", arguments.threads, "Threads that compute (default: all usable CPUs)")
+      ->type_name("N");
+  app.add_flag("--precise", arguments.precise, "Compute with float activations: slower, closest to the model");
+}
+
+void AddGenerationOptions(CLI::App& app, GenerationArguments& arguments) {
+  AddModelOption(app, arguments.model);
+  app.add_option("--effort", arguments.effort, "How long to reason (default: medium)")
+      ->type_name("low|medium|high");
+  app.add_option("--instructions,--system", arguments.instructions, "Instructions that stand above the prompt")
+      ->type_name("TEXT");
+  app.add_option("--temperature", arguments.temperature, "0: always the likeliest token (default: 0.7; demo: 0)")
+      ->type_name("X");
+  app.add_option("--top-p", arguments.top_p, "Sample from the likeliest tokens of this total probability")
+      ->type_name("X");
+  app.add_option("--top-k", arguments.top_k, "Sample from this many likeliest tokens (0: off)")->type_name("N");
+  app.add_option("--min-p", arguments.min_p, "Drop tokens less likely than this part of the likeliest")
+      ->type_name("X");
+  app.add_option("--seed", arguments.seed, "The same seed gives the same answer on the same machine")
+      ->type_name("N");
+  app.add_option("--max-tokens", arguments.max_tokens, "Stop after this many tokens, reasoning included")
+      ->type_name("N");
+  AddEngineOptions(app, arguments);
+  app.add_flag("--show-reasoning", arguments.show_reasoning, "Show the model's reasoning on stderr");
+  app.add_flag("--stats", arguments.stats, "A line of numbers on stderr after each answer");
+  app.add_flag("-q,--quiet", arguments.quiet, "No remarks on stderr, only errors");
+}
+
+Status CheckArguments(const GenerationArguments& arguments) {
+  const auto invalid = [](std::string message) {
+    return Fail(ErrorCode::kInvalidArgument, std::move(message));
+  };
+  if (auto effort = harmony::ParseReasoningEffort(arguments.effort); !effort)
+    return invalid(fmt::format("--effort is low, medium or high, not '{}'", arguments.effort));
+  if (arguments.max_tokens < 0) return invalid("--max-tokens cannot be negative");
+  if (arguments.context < 0) return invalid("--context cannot be negative");
+  if (arguments.threads < 0 || arguments.threads > 1024) return invalid("--threads is a number from 0 to 1024");
+  auto sampling = ValidateSampling(SamplingFor(arguments, false));
+  if (!sampling) return invalid(sampling.error().message);
+  return {};
+}
+
+SamplingOptions SamplingFor(const GenerationArguments& arguments, bool demo) {
+  SamplingOptions sampling;
+  // Any sign of a wish for chance is heard.
+  const bool wants_chance = arguments.top_p || arguments.top_k || arguments.min_p || arguments.seed;
+  if (demo && !wants_chance) sampling.temperature = 0;
+  if (arguments.temperature) sampling.temperature = *arguments.temperature;
+  if (arguments.top_p) sampling.top_p = *arguments.top_p;
+  if (arguments.top_k) sampling.top_k = *arguments.top_k;
+  if (arguments.min_p) sampling.min_p = *arguments.min_p;
+  sampling.seed = arguments.seed;
+  return sampling;
+}
+
+Result<std::unique_ptr<LoadedModel>> LoadSelectedModel(const GenerationArguments& arguments) {
+  GPTOSS_TRY(const Checkpoint checkpoint, OpenSelectedCheckpoint(arguments.model));
+  if (!SelectedModelPath(arguments.model) && !arguments.quiet) Remark(kDemoNotice);
+  Output& terminal = StandardError();
+  const bool progress =
+      terminal.styled() && !arguments.quiet && checkpoint.model->weight_bytes >= kSlowToLoad;
+  if (progress) {
+    terminal.Write(Dimmed(
+        WithoutControls(ReplaceInvalidUtf8(fmt::format(
+            "loading {} ({:.1f} GB)…", checkpoint.model->name, double(checkpoint.model->weight_bytes) / 1e9))),
+        terminal));
+  }
+  LoadedModel::Options options;
+  options.backend.threads = arguments.threads;
+  options.backend.precise = arguments.precise;
+  options.engine.context_tokens = arguments.context;
+  auto model = LoadedModel::Load(checkpoint, options);
+  if (progress) terminal.Write("\r\x1b[2K");
+  return model;
+}
+
+Result<harmony::Conversation> StartConversation(const GenerationArguments& arguments) {
+  harmony::Conversation conversation;
+  harmony::SystemContent system;
+  GPTOSS_TRY(system.reasoning_effort, harmony::ParseReasoningEffort(arguments.effort));
+  system.conversation_start_date = Today();
+  conversation.messages.push_back(harmony::SystemMessage(std::move(system)));
+  harmony::DeveloperContent developer;
+  if (!arguments.instructions.empty()) developer.instructions = ReplaceInvalidUtf8(arguments.instructions);
+  if (!arguments.tools_file.empty()) {
+    GPTOSS_TRY(const std::string text, ReadFile(arguments.tools_file, 16ULL << 20));
+    GPTOSS_TRY(harmony::ToolNamespace tools, ParseTools(text, arguments.tools_file));
+    if (!tools.tools.empty()) {
+      developer.tools.emplace();
+      developer.tools->emplace_back("functions", std::move(tools));
+    }
+  }
+  if (developer.instructions || developer.tools)
+    conversation.messages.push_back(harmony::DeveloperMessage(std::move(developer)));
+  return conversation;
+}
+
+Result<harmony::ToolNamespace> ParseTools(std::string_view json, std::string_view file) {
+  auto parsed = ParseJson(json);
+  if (!parsed) return std::unexpected(std::move(parsed).error().Within(file));
+  if (!parsed->is_array())
+    return Fail(ErrorCode::kInvalidArgument, fmt::format("{}: expected a JSON array of functions", file));
+  harmony::ToolNamespace space;
+  space.name = "functions";
+  for (const Json& entry : *parsed) {
+    GPTOSS_TRY(harmony::ToolDescription tool, ParseTool(entry, fmt::format("{}[{}]", file, space.tools.size())));
+    const auto same = [&](const harmony::ToolDescription& other) { return other.name == tool.name; };
+    if (std::ranges::any_of(space.tools, same))
+      return Fail(ErrorCode::kInvalidArgument, fmt::format("{}: two functions are named '{}'", file, tool.name));
+    space.tools.push_back(std::move(tool));
+  }
+  return space;
+}
+
+}  // namespace gptoss::cli
