@@ -20,10 +20,7 @@ class Stream final : public TokenStream {
  public:
   Stream(std::shared_ptr<Generation> generation, std::shared_ptr<Mailbox> mailbox)
       : generation_(std::move(generation)), mailbox_(std::move(mailbox)) {}
-  ~Stream() override {
-    generation_->stop.Cancel();
-    mailbox_->Wake();
-  }
+  ~Stream() override { Stream::Cancel(); }
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
@@ -45,6 +42,10 @@ class Stream final : public TokenStream {
       // takes effect within a chunk and not only after it.
       if (generation_->request.cancel.cancelled()) generation_->stop.Cancel();
     }
+  }
+  void Cancel() override {
+    generation_->stop.Cancel();
+    mailbox_->Wake();
   }
   const GenerationStats& stats() const override { return stats_; }
 

@@ -62,6 +62,8 @@ class TokenStream {
   virtual ~TokenStream() = default;
   // Waits for the next id; nullopt at the end, when stats() is final.
   virtual std::optional<std::int32_t> Next() = 0;
+  // Ends the generation soon: Next() drains what is there, then returns nullopt. Safe from any thread.
+  virtual void Cancel() = 0;
   // Empty until Next() has returned nullopt.
   virtual const GenerationStats& stats() const = 0;
 };

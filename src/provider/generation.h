@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/backend.h"
 #include "base/cancel.h"
 #include "base/error.h"
 #include "engine/engine.h"
@@ -38,12 +39,15 @@ enum class TurnEnd : std::uint8_t {
 };
 std::string_view TurnEndName(TurnEnd end);
 
+// `answer` is what the events streamed as Route::kAnswer, put together. Only when there was none of that it
+// is the unchannelled text, which nobody can know to be the answer before the end: a face that has streamed
+// no answer prints `answer` at the end.
 struct TurnResult {
   std::vector<harmony::ParsedMessage> messages;
   std::vector<std::string> flags;  // repairs of the parser
-  std::string answer;              // text of the final message(s); never empty with kAnswer
+  std::string answer;              // never blank with kAnswer; with kMaxTokens and the like as far as it came
   TurnEnd end = TurnEnd::kError;
-  std::string explanation;         // one sentence when there is no answer: what happened, what to do
+  std::string explanation;         // one sentence unless kAnswer or kToolCall: what happened, what to do
   bool retried = false;            // the model stopped without an answer and was asked once more
   GenerationStats stats;           // of all tries together
   std::vector<TokenId> generated;  // ids as sampled
@@ -56,12 +60,15 @@ class LoadedModel {
     CpuBackendOptions backend;
     EngineOptions engine;
   };
+  // Errors: kFailedPrecondition (no tokenizer), kDataLoss (tokenizer and model do not fit together), those of
+  // the backend and the engine.
   static Result<std::unique_ptr<LoadedModel>> Load(const Checkpoint& checkpoint, const Options& options);
   virtual ~LoadedModel() = default;
 
   // Runs one turn and calls `on_event` on the calling thread for every parser event, in order. A turn that
   // ends without a final message is continued once inside a forced final header; the reader always gets an
-  // answer, a tool call or an explanation.
+  // answer, a tool call or an explanation. The continuation has a parser of its own, whose messages() count
+  // from zero; kTurnEnd comes once, last.
   virtual TurnResult RunTurn(
       const harmony::Conversation& conversation, const TurnOptions& options,
       const std::function<void(const harmony::ParserEvent&, const harmony::StreamParser&)>& on_event) = 0;
@@ -72,6 +79,11 @@ class LoadedModel {
 
 // What a finished turn leaves in the conversation: the parsed messages as history (finals end in <|end|>).
 void AppendTurn(const TurnResult& result, harmony::Conversation& conversation);
+
+// What a face puts into the system message when its user says nothing else. `date`: YYYY-MM-DD; none: today
+// here.
+harmony::SystemContent DefaultSystemContent(harmony::ReasoningEffort effort,
+                                            std::optional<std::string> date = std::nullopt);
 
 // The checkpoint linked into the program.
 Result<Checkpoint> OpenDemoCheckpoint();
