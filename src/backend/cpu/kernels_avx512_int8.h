@@ -198,6 +198,31 @@ GPTOSS_INLINE __m512i AddHalves(__m512i a, __m512i b) {
   return _mm512_add_epi32(_mm512_shuffle_i32x4(a, b, 0x88), _mm512_shuffle_i32x4(a, b, 0xDD));
 }
 
+// Blocks b and, unless it is the last, b + 1 of 16 weight rows × one row of activations.
+template <typename Format, bool kTwo>
+GPTOSS_INLINE void DotStep(const TileRows& rows, const ScaleTable& t, std::int64_t b, std::int64_t ahead,
+                           const std::int8_t* codes, const float* scales, const float* sums, __m512& sum) {
+  const auto* at = reinterpret_cast<const std::byte*>(codes + 32 * b);
+  const __m512i x = kTwo ? _mm512_loadu_si512(at) : _mm512_zextsi256_si512(Load32(at));
+  __m512i quads[4];
+#pragma GCC unroll 4
+  for (int g = 0; g < 4; ++g) {
+    __m512i d[4];
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; ++k) {
+      const std::byte* p = rows.data[4 * g + k] + Format::kBytes * b;
+      __builtin_prefetch(p + ahead);
+      d[k] = _mm512_dpbusd_epi32(_mm512_setzero_si512(), kTwo ? Format::Two(p) : Format::One(p), x);
+    }
+    quads[g] = SumLanes(d);
+  }
+  const __m512i low = AddHalves(quads[0], quads[1]), high = AddHalves(quads[2], quads[3]);
+  AddBlock(sum, _mm512_shuffle_i32x4(low, high, 0x88), t, b, scales[b], sums[b]);
+  if constexpr (kTwo) {
+    AddBlock(sum, _mm512_shuffle_i32x4(low, high, 0xDD), t, b + 1, scales[b + 1], sums[b + 1]);
+  }
+}
+
 // 16 weight rows × one row of activations: waits for memory, so the next tile is asked for meanwhile.
 template <typename Format>
 void DotTile(const MatMulJob& job, const ActivationRows& a, const TileRows& rows, const ScaleTable& t,
@@ -207,26 +232,9 @@ void DotTile(const MatMulJob& job, const ActivationRows& a, const TileRows& rows
   const float *scales = a.scales + source * blocks, *sums = a.sums + source * blocks;
   const std::int64_t ahead = 16 * job.weights.row_stride;
   __m512 sum = _mm512_setzero_ps();
-  for (std::int64_t b = 0; b < blocks; b += 2) {
-    const bool two = b + 1 < blocks;
-    const __m512i x =
-        two ? _mm512_loadu_si512(codes + 32 * b)
-            : _mm512_zextsi256_si512(Load32(reinterpret_cast<const std::byte*>(codes + 32 * b)));
-    __m512i quads[4];
-    for (int g = 0; g < 4; ++g) {
-      __m512i d[4];
-      for (int k = 0; k < 4; ++k) {
-        const std::byte* p = rows.data[4 * g + k] + Format::kBytes * b;
-        // A line of 64 bytes holds two steps of the 4-bit formats.
-        if (Format::kBytes > 17 || (b / 2 + g) % 2 == 0) __builtin_prefetch(p + ahead);
-        d[k] = _mm512_dpbusd_epi32(_mm512_setzero_si512(), two ? Format::Two(p) : Format::One(p), x);
-      }
-      quads[g] = SumLanes(d);
-    }
-    const __m512i low = AddHalves(quads[0], quads[1]), high = AddHalves(quads[2], quads[3]);
-    AddBlock(sum, _mm512_shuffle_i32x4(low, high, 0x88), t, b, scales[b], sums[b]);
-    if (two) AddBlock(sum, _mm512_shuffle_i32x4(low, high, 0xDD), t, b + 1, scales[b + 1], sums[b + 1]);
-  }
+  std::int64_t b = 0;
+  for (; b + 2 <= blocks; b += 2) DotStep<Format, true>(rows, t, b, ahead, codes, scales, sums, sum);
+  if (b < blocks) DotStep<Format, false>(rows, t, b, ahead, codes, scales, sums, sum);
   StoreTile(job, r, j, count, sum);
 }
 
