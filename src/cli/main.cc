@@ -1,0 +1,100 @@
+// Puts the commands together. The only place where a stray exception is caught, and where bad use of the command
+// line becomes one sentence.
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "cli/commands.h"
+#include "cli/terminal.h"
+#include "cli/version.h"
+
+namespace {
+
+using gptoss::cli::Complain;
+
+constexpr int kBadUse = 2;
+
+std::string CommandPath(const CLI::App& app) {
+  std::string path = app.get_name();
+  for (const CLI::App* at = &app; !at->get_subcommands().empty();) {
+    at = at->get_subcommands().front();
+    path += " " + at->get_name();
+  }
+  return path;
+}
+
+// CLI11's message as one sentence that says what to do.
+std::string UsageSentence(const CLI::App& app, const CLI::ParseError& error) {
+  const std::string path = CommandPath(app);
+  std::string what = error.what();
+  const std::vector<std::string> extra = app.remaining(true);
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !extra.empty()) {
+    const std::string& first = extra.front();
+    if (first.size() > 1 && first.front() == '-') {
+      what = fmt::format("there is no option {}", first);
+    } else if (app.get_subcommands().empty()) {
+      what = fmt::format("there is no command '{}'", first);
+    } else {
+      what = fmt::format("one argument too many: '{}' (put a prompt with spaces into quotes)", first);
+    }
+  }
+  while (!what.empty() && (what.back() == '.' || what.back() == '\n')) what.pop_back();
+  return fmt::format("{}. See '{} --help'.", what, path);
+}
+
+int Main(int argc, char** argv) {
+  int exit_code = 0;
+  CLI::App app("GPT-OSS as a native agent: runs the model in this process and speaks Harmony to it.", "gptoss");
+  app.set_version_flag("--version", gptoss::cli::VersionText(), "Print version, compiler, kernels and CPU");
+  app.set_help_flag("-h,--help", "Print this help, or that of a command");
+  app.require_subcommand(0, 1);
+  gptoss::cli::AddRunCommand(app, exit_code);
+  gptoss::cli::AddChatCommand(app, exit_code);
+  gptoss::cli::AddInspectCommand(app, exit_code);
+  gptoss::cli::AddTokenizeCommand(app, exit_code);
+  gptoss::cli::AddHarmonyCommand(app, exit_code);
+  gptoss::cli::AddEvalCommand(app, exit_code);
+  gptoss::cli::AddCompletionCommand(app, exit_code);
+  app.footer("Try: gptoss run \"What is gptoss?\"");
+  const auto print = [](const std::string& text) {
+    auto& out = gptoss::cli::StandardOutput();
+    out.Write(text);
+    if (const auto status = out.status(); !status) {
+      Complain(status.error().message);
+      return 1;
+    }
+    return 0;
+  };
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForVersion& version) {
+    return print(std::string(version.what()) + "\n");
+  } catch (const CLI::CallForHelp&) {
+    return print(app.help());
+  } catch (const CLI::ParseError& error) {
+    Complain(UsageSentence(app, error));
+    return kBadUse;
+  }
+  if (app.get_subcommands().empty()) return print(app.help());
+  return exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  gptoss::cli::ReserveStandardDescriptors();
+  // A closed pipe is an error of write(), not the end of the program.
+  ::signal(SIGPIPE, SIG_IGN);
+  try {
+    return Main(argc, argv);
+  } catch (const std::bad_alloc&) {
+    Complain("there is not enough memory.");
+  } catch (const std::exception& error) {
+    Complain(fmt::format("internal error: {}", error.what()));
+  }
+  return 1;
+}
