@@ -66,13 +66,16 @@ GPTOSS_INLINE void SetSigned(ScaleTable& t, std::int64_t b, __m512 scale, float 
 
 struct WideSplit {
   static constexpr std::int64_t kBytes = 16;
-  static GPTOSS_INLINE __m512i Two(const std::byte* p) {  // blocks at p, as unsigned codes
-    const __m512i wide = _mm512_cvtepu8_epi16(Load32(p));
-    return E2m1(Nibbles(_mm512_or_si512(wide, _mm512_slli_epi16(wide, 4))));
+  static constexpr bool kNibbles = true;
+  static GPTOSS_INLINE __m512i Packed(const std::byte* p, int blocks) {  // one block per 128-bit lane
+    return blocks == 4 ? _mm512_loadu_si512(p)
+                       : _mm512_maskz_loadu_epi64(static_cast<__mmask8>((1U << 2 * blocks) - 1), p);
   }
-  static GPTOSS_INLINE __m512i One(const std::byte* p) {  // one block, then 32 codes that do not matter
-    const __m512i wide = _mm512_cvtepu8_epi16(_mm256_zextsi128_si256(Load16(p)));
-    return E2m1(Nibbles(_mm512_or_si512(wide, _mm512_slli_epi16(wide, 4))));
+  // The activations that meet the low nibbles of a block, then those that meet the high ones.
+  static GPTOSS_INLINE __m256i Arrange(__m256i x) {
+    const __m256i even_odd =
+        _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15));
+    return _mm256_permute4x64_epi64(_mm256_shuffle_epi8(x, even_odd), 0xD8);
   }
   // One block of four rows: codes 0–15 of each in `low`, 16–31 in `high`.
   static GPTOSS_INLINE void Four(const std::byte* a, const std::byte* b, const std::byte* c,
@@ -95,15 +98,13 @@ struct WideSplit {
 
 struct WideGguf {
   static constexpr std::int64_t kBytes = 17;
-  static GPTOSS_INLINE __m512i Two(const std::byte* p) {
-    const __m128i a = Load16(p + 1), b = Load16(p + 18);
-    const __m512i shift = _mm512_setr_epi64(0, 0, 4, 4, 0, 0, 4, 4);
-    return E2m1(Nibbles(_mm512_srlv_epi64(Join(a, a, b, b), shift)));
+  static constexpr bool kNibbles = true;
+  static GPTOSS_INLINE __m512i Packed(const std::byte* p, int blocks) {
+    const __m128i none = _mm_setzero_si128();
+    return Join(Load16(p + 1), blocks > 1 ? Load16(p + 18) : none, blocks > 2 ? Load16(p + 35) : none,
+                blocks > 3 ? Load16(p + 52) : none);
   }
-  static GPTOSS_INLINE __m512i One(const std::byte* p) {
-    const __m128i a = Load16(p + 1);
-    return E2m1(Nibbles(_mm512_srlv_epi64(Join(a, a, a, a), _mm512_setr_epi64(0, 0, 4, 4, 0, 0, 4, 4))));
-  }
+  static GPTOSS_INLINE __m256i Arrange(__m256i x) { return x; }
   static GPTOSS_INLINE void Four(const std::byte* a, const std::byte* b, const std::byte* c,
                                  const std::byte* d, __m512i& low, __m512i& high) {
     const __m512i packed = Join(Load16(a + 1), Load16(b + 1), Load16(c + 1), Load16(d + 1));
@@ -120,6 +121,7 @@ struct WideGguf {
 
 struct WideQ8 {
   static constexpr std::int64_t kBytes = 34;
+  static constexpr bool kNibbles = false;
   static GPTOSS_INLINE __m512i Two(const std::byte* p) { return Flip(Join(Load32(p + 2), Load32(p + 36))); }
   static GPTOSS_INLINE __m512i One(const std::byte* p) { return Flip(Join(Load32(p + 2), Load32(p + 2))); }
   static GPTOSS_INLINE void Four(const std::byte* a, const std::byte* b, const std::byte* c,
@@ -138,6 +140,7 @@ struct WideQ8 {
 
 struct WideAffine {
   static constexpr std::int64_t kBytes = 32;
+  static constexpr bool kNibbles = false;
   static GPTOSS_INLINE __m512i Two(const std::byte* p) { return _mm512_loadu_si512(p); }
   static GPTOSS_INLINE __m512i One(const std::byte* p) { return Join(Load32(p), Load32(p)); }
   static GPTOSS_INLINE void Four(const std::byte* a, const std::byte* b, const std::byte* c,
@@ -223,6 +226,52 @@ GPTOSS_INLINE void DotStep(const TileRows& rows, const ScaleTable& t, std::int64
   }
 }
 
+// Activations as the 4-bit formats meet them: for four blocks the 4 × 16 codes of the low nibbles, then those
+// of the high ones; zeros beyond the last block.
+template <typename Format>
+void ArrangeCodes(const std::int8_t* codes, std::int64_t blocks, std::byte* out) {
+  for (std::int64_t b = 0; b < (blocks + 3) / 4 * 4; ++b) {
+    __m256i x = _mm256_setzero_si256();
+    if (b < blocks) x = Format::Arrange(Load32(reinterpret_cast<const std::byte*>(codes + 32 * b)));
+    std::byte* to = out + b / 4 * 128 + b % 4 * 16;
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm256_castsi256_si128(x));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to + 64), _mm256_extracti128_si256(x, 1));
+  }
+}
+
+// As DotStep, for kBlocks (at most four) blocks of a 4-bit format, one per 128-bit lane.
+template <typename Format, int kBlocks>
+GPTOSS_INLINE void NibbleStep(const TileRows& rows, const ScaleTable& t, std::int64_t b, std::int64_t ahead,
+                              const std::byte* arranged, const float* scales, const float* sums,
+                              __m512& sum) {
+  const __m512i x = _mm512_loadu_si512(arranged + 32 * b), y = _mm512_loadu_si512(arranged + 32 * b + 64);
+  __m512i quads[4];
+#pragma GCC unroll 4
+  for (int g = 0; g < 4; ++g) {
+    __m512i d[4];
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; ++k) {
+      const std::byte* p = rows.data[4 * g + k] + Format::kBytes * b;
+      __builtin_prefetch(p + ahead);
+      const __m512i packed = Format::Packed(p, kBlocks);
+      const __m512i low = E2m1(Nibbles(packed)), high = E2m1(Nibbles(_mm512_srli_epi16(packed, 4)));
+      d[k] = _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(_mm512_setzero_si512(), low, x), high, y);
+    }
+    quads[g] = SumLanes(d);
+  }
+  const __m512i a01 = _mm512_shuffle_i32x4(quads[0], quads[1], 0x44);
+  const __m512i a23 = _mm512_shuffle_i32x4(quads[2], quads[3], 0x44);
+  AddBlock(sum, _mm512_shuffle_i32x4(a01, a23, 0x88), t, b, scales[b], sums[b]);
+  if constexpr (kBlocks > 1)
+    AddBlock(sum, _mm512_shuffle_i32x4(a01, a23, 0xDD), t, b + 1, scales[b + 1], sums[b + 1]);
+  const __m512i b01 = _mm512_shuffle_i32x4(quads[0], quads[1], 0xEE);
+  const __m512i b23 = _mm512_shuffle_i32x4(quads[2], quads[3], 0xEE);
+  if constexpr (kBlocks > 2)
+    AddBlock(sum, _mm512_shuffle_i32x4(b01, b23, 0x88), t, b + 2, scales[b + 2], sums[b + 2]);
+  if constexpr (kBlocks > 3)
+    AddBlock(sum, _mm512_shuffle_i32x4(b01, b23, 0xDD), t, b + 3, scales[b + 3], sums[b + 3]);
+}
+
 // 16 weight rows × one row of activations: waits for memory, so the next tile is asked for meanwhile.
 template <typename Format>
 void DotTile(const MatMulJob& job, const ActivationRows& a, const TileRows& rows, const ScaleTable& t,
@@ -233,8 +282,17 @@ void DotTile(const MatMulJob& job, const ActivationRows& a, const TileRows& rows
   const std::int64_t ahead = 16 * job.weights.row_stride;
   __m512 sum = _mm512_setzero_ps();
   std::int64_t b = 0;
-  for (; b + 2 <= blocks; b += 2) DotStep<Format, true>(rows, t, b, ahead, codes, scales, sums, sum);
-  if (b < blocks) DotStep<Format, false>(rows, t, b, ahead, codes, scales, sums, sum);
+  if constexpr (Format::kNibbles) {
+    alignas(64) std::byte x[32 * kMaxBlocks];
+    ArrangeCodes<Format>(codes, blocks, x);
+    for (; b + 4 <= blocks; b += 4) NibbleStep<Format, 4>(rows, t, b, ahead, x, scales, sums, sum);
+    if (blocks - b == 3) NibbleStep<Format, 3>(rows, t, b, ahead, x, scales, sums, sum);
+    if (blocks - b == 2) NibbleStep<Format, 2>(rows, t, b, ahead, x, scales, sums, sum);
+    if (blocks - b == 1) NibbleStep<Format, 1>(rows, t, b, ahead, x, scales, sums, sum);
+  } else {
+    for (; b + 2 <= blocks; b += 2) DotStep<Format, true>(rows, t, b, ahead, codes, scales, sums, sum);
+    if (b < blocks) DotStep<Format, false>(rows, t, b, ahead, codes, scales, sums, sum);
+  }
   StoreTile(job, r, j, count, sum);
 }
 

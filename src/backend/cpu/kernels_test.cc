@@ -125,6 +125,8 @@ TEST_P(Kernels, AgreeWithDoubleInEveryFormat) {
                                         {5, 128, 3},
                                         {9, 320, 17},
                                         {37, 96, 2},
+                                        {17, 160, 1},
+                                        {20, 224, 1},
                                         {16, 2880, 5},
                                         {3, 4160, 4}}) {
       if (cols % GroupSize(format) != 0) continue;
