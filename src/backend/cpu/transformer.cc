@@ -30,7 +30,6 @@ Transformer::Transformer(std::shared_ptr<const Model> model, const KernelSet& ke
       c_(model_->config),
       kernels_(kernels),
       precise_(precise),
-      max_rows_(max_rows),
       pool_(threads),
       rope_(c_.rope, c_.head_dim) {
   const std::int64_t pairs = max_rows * c_.experts_per_token;
@@ -190,7 +189,10 @@ void Transformer::Route(const LayerWeights& layer, std::int64_t count) {
     }
     for (auto it = pairs_.end() - c_.experts_per_token; it != pairs_.end(); ++it) it->weight /= sum;
   }
-  std::ranges::stable_sort(pairs_, {}, &Pair::expert);
+  // Rows of one expert in order. Not stable_sort: libstdc++'s uses a deprecated buffer that Clang 19 rejects.
+  std::ranges::sort(pairs_, [](const Pair& a, const Pair& b) {
+    return a.expert != b.expert ? a.expert < b.expert : a.row < b.row;
+  });
   for (std::size_t p = 0; p < pairs_.size(); ++p) {
     pair_rows_[p] = pairs_[p].row;
     place_[Size(pairs_[p].row, c_.experts_per_token) + Size(pairs_[p].rank)] = static_cast<std::int32_t>(p);

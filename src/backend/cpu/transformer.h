@@ -73,7 +73,6 @@ class Transformer {
   const ModelConfig& c_;
   const KernelSet& kernels_;
   bool precise_;
-  std::int64_t max_rows_;
   ThreadPool pool_;
   Rope rope_;
 

@@ -129,7 +129,9 @@ class Reference {
         Times(Decode(layer.router), h.data(), c_.experts, c_.hidden, layer.router_bias.data());
     std::vector<std::int64_t> order(scores.size());
     std::iota(order.begin(), order.end(), 0);
-    std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return scores[S(a)] > scores[S(b)]; });
+    std::sort(order.begin(), order.end(), [&](auto a, auto b) {
+      return scores[S(a)] > scores[S(b)] || (scores[S(a)] == scores[S(b)] && a < b);
+    });
     double sum = 0;
     for (std::int64_t i = 0; i < c_.experts_per_token; ++i) sum += std::exp(scores[S(order[S(i)])]);
     for (std::int64_t i = 0; i < c_.experts_per_token; ++i) {
