@@ -48,7 +48,9 @@ class Chat {
         interactive_(::isatty(STDIN_FILENO) == 1),
         reader_(STDIN_FILENO, interrupt_.wake_descriptor()),
         text_(StandardOutput(), StandardError(),
-              {.show_reasoning = arguments_.show_reasoning, .stats = arguments_.stats, .quiet = arguments_.quiet}) {}
+              {.show_reasoning = arguments_.show_reasoning,
+               .stats = arguments_.stats,
+               .quiet = arguments_.quiet}) {}
 
   Result<int> Loop() {
     if (interactive_ && !arguments_.quiet) Say("type /help for the commands, /quit or Ctrl-D to leave.\n");
@@ -177,8 +179,8 @@ class Chat {
     if (!interactive_ && (result.end == TurnEnd::kError || result.end == TurnEnd::kNoAnswer)) exit_code_ = 1;
   }
 
-  // An answer that was cut short stays as far as the reader saw it; a turn without one leaves no trace, so that
-  // the next prompt does not follow an unanswered one.
+  // An answer that was cut short stays as far as the reader saw it; a turn without one leaves no trace, so
+  // that the next prompt does not follow an unanswered one.
   void Remember(const TurnResult& result) {
     if (result.end == TurnEnd::kAnswer) {
       AppendTurn(result, conversation_);

@@ -65,20 +65,24 @@ void AddEngineOptions(CLI::App& app, GenerationArguments& arguments) {
       ->type_name("N");
   app.add_option("--threads", arguments.threads, "Threads that compute (default: all usable CPUs)")
       ->type_name("N");
-  app.add_flag("--precise", arguments.precise, "Compute with float activations: slower, closest to the model");
+  app.add_flag("--precise", arguments.precise,
+               "Compute with float activations: slower, closest to the model");
 }
 
 void AddGenerationOptions(CLI::App& app, GenerationArguments& arguments) {
   AddModelOption(app, arguments.model);
   app.add_option("--effort", arguments.effort, "How long to reason (default: medium)")
       ->type_name("low|medium|high");
-  app.add_option("--instructions,--system", arguments.instructions, "Instructions that stand above the prompt")
+  app.add_option("--instructions,--system", arguments.instructions,
+                 "Instructions that stand above the prompt")
       ->type_name("TEXT");
-  app.add_option("--temperature", arguments.temperature, "0: always the likeliest token (default: 0.7; demo: 0)")
+  app.add_option("--temperature", arguments.temperature,
+                 "0: always the likeliest token (default: 0.7; demo: 0)")
       ->type_name("X");
   app.add_option("--top-p", arguments.top_p, "Sample from the likeliest tokens of this total probability")
       ->type_name("X");
-  app.add_option("--top-k", arguments.top_k, "Sample from this many likeliest tokens (0: off)")->type_name("N");
+  app.add_option("--top-k", arguments.top_k, "Sample from this many likeliest tokens (0: off)")
+      ->type_name("N");
   app.add_option("--min-p", arguments.min_p, "Drop tokens less likely than this part of the likeliest")
       ->type_name("X");
   app.add_option("--seed", arguments.seed, "The same seed gives the same answer on the same machine")
@@ -99,7 +103,8 @@ Status CheckArguments(const GenerationArguments& arguments) {
     return invalid(fmt::format("--effort is low, medium or high, not '{}'", arguments.effort));
   if (arguments.max_tokens < 0) return invalid("--max-tokens cannot be negative");
   if (arguments.context < 0) return invalid("--context cannot be negative");
-  if (arguments.threads < 0 || arguments.threads > 1024) return invalid("--threads is a number from 0 to 1024");
+  if (arguments.threads < 0 || arguments.threads > 1024)
+    return invalid("--threads is a number from 0 to 1024");
   auto sampling = ValidateSampling(SamplingFor(arguments, false));
   if (!sampling) return invalid(sampling.error().message);
   return {};
@@ -126,8 +131,8 @@ Result<std::unique_ptr<LoadedModel>> LoadSelectedModel(const GenerationArguments
       terminal.styled() && !arguments.quiet && checkpoint.model->weight_bytes >= kSlowToLoad;
   if (progress) {
     terminal.Write(Dimmed(
-        WithoutControls(ReplaceInvalidUtf8(fmt::format(
-            "loading {} ({:.1f} GB)…", checkpoint.model->name, double(checkpoint.model->weight_bytes) / 1e9))),
+        WithoutControls(ReplaceInvalidUtf8(fmt::format("loading {} ({:.1f} GB)…", checkpoint.model->name,
+                                                       double(checkpoint.model->weight_bytes) / 1e9))),
         terminal));
   }
   LoadedModel::Options options;
@@ -168,10 +173,12 @@ Result<harmony::ToolNamespace> ParseTools(std::string_view json, std::string_vie
   harmony::ToolNamespace space;
   space.name = "functions";
   for (const Json& entry : *parsed) {
-    GPTOSS_TRY(harmony::ToolDescription tool, ParseTool(entry, fmt::format("{}[{}]", file, space.tools.size())));
+    GPTOSS_TRY(harmony::ToolDescription tool,
+               ParseTool(entry, fmt::format("{}[{}]", file, space.tools.size())));
     const auto same = [&](const harmony::ToolDescription& other) { return other.name == tool.name; };
     if (std::ranges::any_of(space.tools, same))
-      return Fail(ErrorCode::kInvalidArgument, fmt::format("{}: two functions are named '{}'", file, tool.name));
+      return Fail(ErrorCode::kInvalidArgument,
+                  fmt::format("{}: two functions are named '{}'", file, tool.name));
     space.tools.push_back(std::move(tool));
   }
   return space;

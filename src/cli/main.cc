@@ -1,5 +1,5 @@
-// Puts the commands together. The only place where a stray exception is caught, and where bad use of the command
-// line becomes one sentence.
+// Puts the commands together. The only place where a stray exception is caught, and where bad use of the
+// command line becomes one sentence.
 #include <fmt/format.h>
 #include <signal.h>
 
@@ -48,7 +48,8 @@ std::string UsageSentence(const CLI::App& app, const CLI::ParseError& error) {
 
 int Main(int argc, char** argv) {
   int exit_code = 0;
-  CLI::App app("GPT-OSS as a native agent: runs the model in this process and speaks Harmony to it.", "gptoss");
+  CLI::App app("GPT-OSS as a native agent: runs the model in this process and speaks Harmony to it.",
+               "gptoss");
   app.set_version_flag("--version", gptoss::cli::VersionText(), "Print version, compiler, kernels and CPU");
   app.set_help_flag("-h,--help", "Print this help, or that of a command");
   app.require_subcommand(0, 1);

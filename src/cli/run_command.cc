@@ -31,8 +31,9 @@ Result<std::string> ReadPrompt(const RunArguments& arguments) {
   }
   std::string prompt = JoinPrompt(arguments.prompt, piped);
   if (prompt.find_first_not_of(" \t\r\n") == std::string::npos) {
-    return Fail(ErrorCode::kInvalidArgument,
-                "there is no prompt: give one as the argument or pipe it in, as in: gptoss run \"Who are you?\"");
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        "there is no prompt: give one as the argument or pipe it in, as in: gptoss run \"Who are you?\"");
   }
   return prompt;
 }
@@ -63,8 +64,9 @@ Result<int> Run(const RunArguments& arguments) {
   const bool demo = !SelectedModelPath(arguments.model);
 
   Output& out = StandardOutput();
-  TextReporter text(out, StandardError(),
-                    {.show_reasoning = arguments.show_reasoning, .stats = arguments.stats, .quiet = arguments.quiet});
+  TextReporter text(
+      out, StandardError(),
+      {.show_reasoning = arguments.show_reasoning, .stats = arguments.stats, .quiet = arguments.quiet});
   JsonReporter json(out);
   Reporter& reporter = arguments.json ? static_cast<Reporter&>(json) : text;
 
@@ -94,12 +96,15 @@ Result<int> Run(const RunArguments& arguments) {
 void AddRunCommand(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<RunArguments>();
   CLI::App* run = app.add_subcommand("run", "Answer one prompt: the answer on stdout, all else on stderr");
-  run->add_option("prompt", arguments->prompt, "The prompt; text piped in is put behind it")->type_name("PROMPT");
+  run->add_option("prompt", arguments->prompt, "The prompt; text piped in is put behind it")
+      ->type_name("PROMPT");
   run->add_flag("--json", arguments->json, "One JSON object per event on stdout");
   run->add_option("--tools", arguments->tools_file, "JSON array of functions that the model may call")
       ->type_name("FILE");
   AddGenerationOptions(*run, *arguments);
-  run->footer("A call of a function is printed on stdout as one line: {\"tool_call\":{\"name\":…,\"arguments\":{…}}}");
+  run->footer(
+      "A call of a function is printed on stdout as one line: "
+      "{\"tool_call\":{\"name\":…,\"arguments\":{…}}}");
   run->callback([arguments, &exit_code] {
     const Result<int> result = Run(*arguments);
     if (result) {

@@ -20,8 +20,8 @@ class Output {
   // False once the other end is gone or writing failed; then nothing more is written.
   virtual bool Write(std::string_view bytes);
   bool ok() const { return !closed_ && !failure_; }
-  bool closed() const { return closed_; }    // the reader has gone (EPIPE): no fault of anybody's
-  Status status() const;                     // any other failure, e.g. a full disk
+  bool closed() const { return closed_; }  // the reader has gone (EPIPE): no fault of anybody's
+  Status status() const;                   // any other failure, e.g. a full disk
   bool is_terminal() const { return terminal_; }
   // Terminal, and neither NO_COLOR nor TERM=dumb: escape sequences of our own are welcome.
   bool styled() const { return styled_; }
