@@ -1,0 +1,221 @@
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include <cstdlib>
+#include <string>
+
+#include "cli/eval_demo.h"
+#include "cli/generation_options.h"
+#include "cli/input.h"
+#include "cli/interrupt.h"
+#include "cli/model_option.h"
+#include "cli/reporter.h"
+#include "cli/terminal.h"
+
+namespace gptoss::cli {
+namespace {
+
+// Catches what is written; can play the terminal.
+class CapturedOutput : public Output {
+ public:
+  explicit CapturedOutput(bool terminal = false) : Output(-1) { terminal_ = styled_ = terminal; }
+  bool Write(std::string_view bytes) override {
+    text += bytes;
+    return true;
+  }
+  std::string text;
+};
+
+TEST(Terminal, ControlCharactersAreDropped) {
+  EXPECT_EQ(WithoutControls("a\x1b[31mb\x07\r\n\tc\x7f"), "a[31mb\n\tc");
+  EXPECT_EQ(WithoutControls("x\xc2\x9b"
+                            "2Jy"),
+            "x2Jy");  // C1 CSI
+  EXPECT_EQ(WithoutControls("é😀\xc2\xa0"), "é😀\xc2\xa0");
+  EXPECT_EQ(WithoutControls(std::string("a\0b", 3)), "ab");
+}
+
+TEST(Terminal, AClosedPipeAndABadDescriptorAreToldApart) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  ::close(ends[0]);
+  ::signal(SIGPIPE, SIG_IGN);
+  Output pipe(ends[1]);
+  EXPECT_FALSE(pipe.Write("x"));
+  EXPECT_TRUE(pipe.closed());
+  EXPECT_TRUE(pipe.status());
+  ::close(ends[1]);
+  Output bad(ends[1]);
+  EXPECT_FALSE(bad.Write("x"));
+  EXPECT_FALSE(bad.closed());
+  EXPECT_FALSE(bad.status());
+}
+
+TEST(Input, PromptIsArgumentThenEmptyLineThenStdin) {
+  EXPECT_EQ(JoinPrompt("Explain", "code\n\n"), "Explain\n\ncode");
+  EXPECT_EQ(JoinPrompt("", "only\r\n"), "only");
+  EXPECT_EQ(JoinPrompt("only", ""), "only");
+  EXPECT_EQ(JoinPrompt("", "\n"), "");
+  EXPECT_EQ(JoinPrompt("a\xff", ""), "a\xEF\xBF\xBD");
+}
+
+TEST(Input, LinesAreToldApartFromTheEnd) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  const std::string text = "one\ntwo\r\n\nlast";
+  ASSERT_EQ(::write(ends[1], text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  ::close(ends[1]);
+  LineReader reader(ends[0], -1);
+  std::string line;
+  for (const char* expected : {"one", "two", "", "last"}) {
+    ASSERT_EQ(reader.Next(line), LineReader::Event::kLine);
+    EXPECT_EQ(line, expected);
+  }
+  EXPECT_EQ(reader.Next(line), LineReader::Event::kEnd);
+  ::close(ends[0]);
+}
+
+TEST(Interrupt, CancelsTheTurnOrWakesTheReader) {
+  InterruptHandler handler;
+  const CancelSource cancel;
+  handler.BeginTurn(cancel);
+  ::raise(SIGINT);
+  EXPECT_TRUE(cancel.cancelled());
+  handler.EndTurn();
+  EXPECT_FALSE(handler.TakeInterrupt());
+  ::raise(SIGINT);
+  int silent[2];
+  ASSERT_EQ(::pipe(silent), 0);
+  LineReader reader(silent[0], handler.wake_descriptor());
+  std::string line;
+  EXPECT_EQ(reader.Next(line), LineReader::Event::kInterrupt);
+  EXPECT_TRUE(handler.TakeInterrupt());
+  EXPECT_FALSE(handler.TakeInterrupt());
+  EXPECT_FALSE(handler.terminated());
+  ::close(silent[0]);
+  ::close(silent[1]);
+}
+
+TEST(ModelOption, OptionThenVariableThenDemo) {
+  ::setenv("GPTOSS_MODEL", "/from/variable", 1);
+  EXPECT_EQ(SelectedModelPath("/from/option"), "/from/option");
+  EXPECT_EQ(SelectedModelPath(""), "/from/variable");
+  ::setenv("GPTOSS_MODEL", "", 1);
+  EXPECT_EQ(SelectedModelPath(""), std::nullopt);
+  ::unsetenv("GPTOSS_MODEL");
+  EXPECT_EQ(SelectedModelPath(""), std::nullopt);
+}
+
+TEST(GenerationOptions, TheDemoIsGreedyUnlessChanceIsWished) {
+  GenerationArguments arguments;
+  EXPECT_EQ(SamplingFor(arguments, true).temperature, 0.0);
+  EXPECT_GT(SamplingFor(arguments, false).temperature, 0.0);
+  arguments.seed = 1;
+  EXPECT_GT(SamplingFor(arguments, true).temperature, 0.0);
+  arguments.temperature = 0.25;
+  EXPECT_EQ(SamplingFor(arguments, true).temperature, 0.25);
+}
+
+TEST(GenerationOptions, ToolsInBothForms) {
+  const auto tools = ParseTools(
+      R"([{"name":"f","description":"d","parameters":{"type":"object","properties":{}}},
+          {"type":"function","function":{"name":"g"}}])",
+      "t.json");
+  ASSERT_TRUE(tools) << tools.error().message;
+  ASSERT_EQ(tools->tools.size(), 2u);
+  EXPECT_EQ(tools->tools[0].description, "d");
+  EXPECT_TRUE(tools->tools[0].parameters.has_value());
+  EXPECT_EQ(tools->tools[1].name, "g");
+  for (const char* bad : {"{}", "[1]", "[{}]", R"([{"name":"a b"}])", R"([{"name":"f","parameters":3}])",
+                          R"([{"name":"f"},{"name":"f"}])", "[", R"([{"name":""}])"}) {
+    const auto refused = ParseTools(bad, "t.json");
+    ASSERT_FALSE(refused) << bad;
+    EXPECT_TRUE(refused.error().message.starts_with("t.json")) << refused.error().message;
+  }
+}
+
+TEST(GenerationOptions, BadValuesAreRefusedBeforeAModelIsLoaded) {
+  GenerationArguments arguments;
+  EXPECT_TRUE(CheckArguments(arguments));
+  arguments.effort = "huge";
+  EXPECT_FALSE(CheckArguments(arguments));
+  arguments.effort = "low";
+  arguments.top_p = 1.5;
+  EXPECT_FALSE(CheckArguments(arguments));
+  arguments.top_p.reset();
+  arguments.max_tokens = -1;
+  EXPECT_FALSE(CheckArguments(arguments));
+}
+
+TEST(Reporter, ToolCallsKeepTheOrderOfKeysAndBadJsonStaysText) {
+  harmony::ParsedMessage call;
+  call.recipient = "functions.get_weather";
+  call.content = R"({"z":1,"a":2})";
+  EXPECT_EQ(DumpJson(ToolCallJson(call)), R"({"name":"get_weather","arguments":{"z":1,"a":2}})");
+  call.content = "{oops";
+  EXPECT_EQ(DumpJson(ToolCallJson(call)), R"({"name":"get_weather","arguments":"{oops"})");
+}
+
+TEST(Reporter, AnAnswerThatOnlyTheResultHoldsIsPrintedWithOneNewline) {
+  CapturedOutput out, err;
+  TextReporter reporter(out, err, {});
+  TurnResult result;
+  result.end = TurnEnd::kAnswer;
+  result.answer = "\nHello\n\nworld\n\n";
+  reporter.End(result);
+  EXPECT_EQ(out.text, "Hello\n\nworld\n");
+  EXPECT_EQ(err.text, "");
+}
+
+TEST(Reporter, ATerminalGetsNoControlCharactersButAPipeGetsAll) {
+  TurnResult result;
+  result.end = TurnEnd::kAnswer;
+  result.answer = "a\x1b]0;title\x07";
+  CapturedOutput terminal(true), pipe, err;
+  TextReporter(terminal, err, {}).End(result);
+  TextReporter(pipe, err, {}).End(result);
+  EXPECT_EQ(terminal.text, "a]0;title\n");
+  EXPECT_EQ(pipe.text, "a\x1b]0;title\x07\n");
+}
+
+TEST(EvalDemo, JudgesAnswersAndCalls) {
+  const auto final_case = ParseEvalCase(
+      R"({"id":"1","category":"c","conversation":{"messages":[{"role":"user","content":"q"}]},
+          "expect":{"kind":"final","contains_any":[["RED","blue"],["sky"]]}})");
+  ASSERT_TRUE(final_case) << final_case.error().message;
+  TurnResult result;
+  result.end = TurnEnd::kAnswer;
+  result.answer = "The Sky is Blue.";
+  harmony::ParsedMessage message;
+  message.stop = "return";
+  result.messages = {message};
+  EXPECT_EQ(WhyWrong(*final_case, result), "");
+  EXPECT_EQ(WhyMalformed(result), "");
+  result.answer = "The sky is green.";
+  EXPECT_NE(WhyWrong(*final_case, result), "");
+  result.flags = {"some_repair"};
+  EXPECT_NE(WhyMalformed(result), "");
+
+  const auto call_case = ParseEvalCase(
+      R"({"id":"2","category":"c","conversation":{"messages":[]},
+          "expect":{"kind":"tool_call","recipient":"functions.f","arguments":{"a":1,"b":"x"}}})");
+  ASSERT_TRUE(call_case) << call_case.error().message;
+  TurnResult call;
+  call.end = TurnEnd::kToolCall;
+  message.recipient = "functions.f";
+  message.content = R"({"b":"x","a":1})";  // another order of keys is the same object
+  message.stop = "call";
+  call.messages = {message};
+  EXPECT_EQ(WhyWrong(*call_case, call), "");
+  EXPECT_EQ(WhyMalformed(call), "");
+  call.messages[0].content = R"({"b":"x"})";
+  EXPECT_NE(WhyWrong(*call_case, call), "");
+  for (const char* bad :
+       {"", "[]", "{}", R"({"id":"1","category":"c","conversation":{"messages":[]},"expect":{}})"})
+    EXPECT_FALSE(ParseEvalCase(bad)) << bad;
+}
+
+}  // namespace
+}  // namespace gptoss::cli
