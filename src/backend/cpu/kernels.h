@@ -60,6 +60,7 @@ struct KernelSet {
   const char* name;
   bool (*usable)(const CpuFeatures& cpu);
   // One row of `cols` (a multiple of 32) floats: symmetric, round to nearest even, largest magnitude -> 127.
+  // A block that holds a NaN or an infinity gets the scale NaN; one without magnitudes above 1e-30, zero.
   void (*quantize)(const float* x, std::int64_t cols, std::int8_t* codes, float* scales, float* sums);
   void (*matmul_int8)(const MatMulJob& job, const ActivationRows& rows);   // quantized weight formats only
   void (*matmul_float)(const MatMulJob& job, const ActivationRows& rows);  // every weight format

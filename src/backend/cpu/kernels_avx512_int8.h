@@ -5,6 +5,7 @@
 // integer, so one row of activations (DotTile) and many (PackedTile) give the same bits.
 // Codes are unsigned here, as the instruction wants: w = scale · u + bias, where bias = −offset · scale for
 // the formats with signed codes.
+#pragma once
 
 constexpr std::int64_t kMaxBlocks = 128;  // wider matrices take the general body
 

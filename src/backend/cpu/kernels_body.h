@@ -10,7 +10,8 @@
 //   void Accumulate(Sum&, const Codes&, const int8_t* activations, float scale)
 //   float Total(const Sum&)
 //   void Widen(const Codes&, float out[32])
-// This is a body, not an interface: no include guard.
+// This is a body, not an interface.
+#pragma once
 
 typedef float F8 __attribute__((vector_size(32)));
 typedef std::uint32_t U8x __attribute__((vector_size(32)));
@@ -270,9 +271,23 @@ void MatMulFloat(const MatMulJob& job, const ActivationRows& a) {
 
 void Quantize(const float* x, std::int64_t cols, std::int8_t* codes, float* scales, float* sums) {
   for (std::int64_t b = 0; b < cols / 32; ++b) {
-    float top = 0;
-    for (int i = 0; i < 32; ++i) top = __builtin_fmaxf(top, __builtin_fabsf(x[32 * b + i]));
-    const float inverse = top > 0 ? 127.0f / top : 0.0f;
+    // Magnitudes order like their bits, and NaN above infinity above all numbers.
+    std::uint32_t top_bits = 0;
+    for (int i = 0; i < 32; ++i) {
+      std::uint32_t bits;
+      __builtin_memcpy(&bits, x + 32 * b + i, 4);
+      bits &= 0x7FFFFFFF;
+      top_bits = bits > top_bits ? bits : top_bits;
+    }
+    float top;
+    __builtin_memcpy(&top, &top_bits, 4);
+    if (!(top > 1e-30f && top < 1e38f)) {
+      // Nothing, or no numbers: then the scale says so, and the fault is not lost on the way to the logits.
+      for (int i = 0; i < 32; ++i) codes[32 * b + i] = 0;
+      scales[b] = sums[b] = top <= 1e-30f ? 0.0f : __builtin_nanf("");
+      continue;
+    }
+    const float inverse = 127.0f / top;
     std::int32_t sum = 0;
     for (int i = 0; i < 32; ++i) {
       // Adding 1.5 · 2^23 rounds to the nearest integer, ties to even, without a library call.

@@ -1,5 +1,6 @@
 // 128-bit primitives of AArch64, shared by the plain NEON and the dot-product file. A body: see
 // kernels_body.h.
+#pragma once
 
 struct Codes {
   int8x16_t low, high;

@@ -189,6 +189,24 @@ TEST_P(Kernels, QuantizeKeepsEveryValueWithinHalfAStep) {
   EXPECT_EQ(a.sums[0], 0);
 }
 
+TEST_P(Kernels, WhatIsNoNumberReachesTheResult) {
+  std::mt19937 rng(11);
+  for (const WeightFormat format : kFormats) {
+    if (!HasIntegerKernel(format)) continue;
+    const RandomMatrix m(format, 5, 128, rng);
+    for (const float bad : {NAN, INFINITY, -INFINITY, 1e-38f, 0.0f}) {
+      Activations a(*GetParam(), 4, 128, rng);
+      for (std::int64_t c = 64; c < 96; ++c) a.x[static_cast<std::size_t>(c)] = 0;
+      a.x[70] = bad;
+      GetParam()->quantize(a.x.data(), 128, a.codes.data(), a.scales.data(), a.sums.data());
+      for (const std::int64_t n : {1, 4}) {
+        EXPECT_EQ(std::isfinite(bad), std::isfinite(Multiply(*GetParam(), true, m.view, a.rows, n)[0]))
+            << WeightFormatName(format) << ' ' << bad;
+      }
+    }
+  }
+}
+
 TEST_P(Kernels, AttentionIsASoftmaxWithASinkInAnySegments) {
   std::mt19937 rng(10);
   std::normal_distribution<float> normal;

@@ -1,6 +1,7 @@
 // 256-bit integer primitives of AVX2, shared by the AVX2 and the AVX-512 VNNI files. A body: see
 // kernels_body.h. 256 bits also with AVX-512: a block of 32 codes has its own scale, and two blocks per
 // register cost a blend.
+#pragma once
 
 struct Codes {
   __m256i v;
