@@ -18,11 +18,11 @@ namespace gptoss {
 // temperature 0: greedy (exact argmax, lowest id on ties); the others are then ignored. Applied in the order
 // temperature, top_k, top_p, min_p (see sampler.h).
 struct SamplingOptions {
-  double temperature = 0.7;           // 0 to 100
-  double top_p = 0.9;                 // 0 to 1; 1: off
-  std::int32_t top_k = 0;             // 0: off
-  double min_p = 0.0;                 // 0 to 1; 0: off
-  std::optional<std::uint64_t> seed;  // none: a fresh one, reported in GenerationStats
+  double temperature = 0.7;                // 0 to 100
+  double top_p = 0.9;                      // 0 to 1; 1: off
+  std::int32_t top_k = 0;                  // 0: off
+  double min_p = 0.0;                      // 0 to 1; 0: off
+  std::optional<std::uint64_t> seed = {};  // none: a fresh one, reported in GenerationStats
 };
 // kInvalidArgument names the option, the range and what was given.
 Status ValidateSampling(const SamplingOptions& options);
@@ -37,12 +37,13 @@ enum class StopReason : std::uint8_t {
 std::string_view StopReasonName(StopReason reason);
 
 struct GenerationRequest {
-  std::string conversation;  // key: requests with the same key share one sequence (prefix reuse); "": none
-  std::vector<std::int32_t> prompt;
-  SamplingOptions sampling;
-  std::vector<std::int32_t> stop_ids;
+  std::string conversation =
+      {};  // key: requests with the same key share one sequence (prefix reuse); "": none
+  std::vector<std::int32_t> prompt = {};
+  SamplingOptions sampling = {};
+  std::vector<std::int32_t> stop_ids = {};
   std::int64_t max_tokens = 0;  // 0: up to the context limit
-  CancelToken cancel;
+  CancelToken cancel = {};
 };
 
 struct GenerationStats {
