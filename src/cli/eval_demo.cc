@@ -8,8 +8,8 @@
 #include <memory>
 #include <utility>
 
-#include "base/file.h"
 #include "cli/generation_options.h"
+#include "cli/input.h"
 #include "cli/interrupt.h"
 #include "cli/model_option.h"
 #include "cli/terminal.h"
@@ -77,7 +77,7 @@ Status ParseExpectation(const Json& expect, EvalCase& out) {
 }
 
 Result<std::vector<EvalCase>> ReadCases(const std::string& file) {
-  GPTOSS_TRY(const std::string text, ReadFile(file, 256ULL << 20));
+  GPTOSS_TRY(const std::string text, ReadUserFile(file));
   std::vector<EvalCase> cases;
   int number = 0;
   for (std::size_t at = 0; at < text.size();) {
@@ -88,9 +88,8 @@ Result<std::vector<EvalCase>> ReadCases(const std::string& file) {
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
     auto parsed = ParseEvalCase(line);
     if (!parsed) {
-      Error error = std::move(parsed).error().Within(fmt::format("{}:{}", file, number));
-      error.code = ErrorCode::kInvalidArgument;
-      return std::unexpected(std::move(error));
+      return Fail(ErrorCode::kInvalidArgument,
+                  fmt::format("{}:{}: {}", file, number, parsed.error().message));
     }
     cases.push_back(std::move(*parsed));
   }

@@ -7,8 +7,8 @@
 #include <ctime>
 #include <utility>
 
-#include "base/file.h"
 #include "base/utf8.h"
+#include "cli/input.h"
 #include "cli/model_option.h"
 #include "cli/terminal.h"
 
@@ -153,7 +153,7 @@ Result<harmony::Conversation> StartConversation(const GenerationArguments& argum
   harmony::DeveloperContent developer;
   if (!arguments.instructions.empty()) developer.instructions = ReplaceInvalidUtf8(arguments.instructions);
   if (!arguments.tools_file.empty()) {
-    GPTOSS_TRY(const std::string text, ReadFile(arguments.tools_file, 16ULL << 20));
+    GPTOSS_TRY(const std::string text, ReadUserFile(arguments.tools_file));
     GPTOSS_TRY(harmony::ToolNamespace tools, ParseTools(text, arguments.tools_file));
     if (!tools.tools.empty()) {
       developer.tools.emplace();
@@ -167,7 +167,7 @@ Result<harmony::Conversation> StartConversation(const GenerationArguments& argum
 
 Result<harmony::ToolNamespace> ParseTools(std::string_view json, std::string_view file) {
   auto parsed = ParseJson(json);
-  if (!parsed) return std::unexpected(std::move(parsed).error().Within(file));
+  if (!parsed) return Fail(ErrorCode::kInvalidArgument, fmt::format("{}: {}", file, parsed.error().message));
   if (!parsed->is_array())
     return Fail(ErrorCode::kInvalidArgument, fmt::format("{}: expected a JSON array of functions", file));
   harmony::ToolNamespace space;

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/file.h"
 #include "base/utf8.h"
 
 namespace gptoss::cli {
@@ -26,6 +27,12 @@ Result<std::string> ReadAll(int descriptor, std::size_t max_bytes) {
     if (text.size() > max_bytes)
       return Fail(ErrorCode::kOutOfRange, fmt::format("stdin holds more than {} bytes", max_bytes));
   }
+}
+
+Result<std::string> ReadUserFile(const std::string& path) {
+  auto text = ReadFile(path, std::uint64_t{256} << 20);
+  if (!text) text.error().code = ErrorCode::kInvalidArgument;
+  return text;
 }
 
 std::string JoinPrompt(std::string_view argument, std::string_view piped) {

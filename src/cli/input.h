@@ -13,6 +13,9 @@ namespace gptoss::cli {
 // Everything until the end of `descriptor`, at most `max_bytes` (kOutOfRange beyond).
 Result<std::string> ReadAll(int descriptor, std::size_t max_bytes = std::size_t{64} << 20);
 
+// A file that the command line names. All errors are kInvalidArgument: naming it was bad use.
+Result<std::string> ReadUserFile(const std::string& path);
+
 // The prompt of `run`: the argument, then an empty line, then what was piped in; either one alone if the
 // other is empty. Trailing newlines of piped text are dropped, invalid UTF-8 becomes U+FFFD. Empty: there is
 // none.
