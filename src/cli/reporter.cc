@@ -30,6 +30,25 @@ bool IsAnswer(harmony::Route route) {
   return route == harmony::Route::kAnswer || route == harmony::Route::kUnchannelled;
 }
 
+// The call that this event completes. One that the end of the ids cut off is none: whoever runs tools must
+// not see half of its arguments.
+const harmony::ParsedMessage* FinishedCall(const harmony::ParserEvent& event,
+                                           const harmony::StreamParser& parser) {
+  if (event.kind != harmony::ParserEvent::Kind::kMessageEnd || event.route != harmony::Route::kToolCall ||
+      event.message >= parser.messages().size())
+    return nullptr;
+  const harmony::ParsedMessage& message = parser.messages()[event.message];
+  return message.stop == "eos" ? nullptr : &message;
+}
+
+// For the end of a turn whose call no event had shown as finished (<|endoftext|> behind it).
+const harmony::ParsedMessage* LastCall(const TurnResult& result) {
+  if (result.end != TurnEnd::kToolCall) return nullptr;
+  for (auto it = result.messages.rbegin(); it != result.messages.rend(); ++it)
+    if (it->route == harmony::Route::kToolCall) return &*it;
+  return nullptr;
+}
+
 }  // namespace
 
 Json ToolCallJson(const harmony::ParsedMessage& call) {
@@ -112,14 +131,17 @@ void TextReporter::Event(const harmony::ParserEvent& event, const harmony::Strea
     newlines_held_ = 2;  // a second final message: set apart
   } else if (event.kind == Kind::kMessageEnd) {
     EndAside();
-    if (event.route != harmony::Route::kToolCall || event.message >= parser.messages().size()) return;
-    HideThinking();
-    if (answered_) out_.Write("\n");
-    answered_ = false;
-    newlines_held_ = 0;
-    called_ = true;
-    out_.Write(DumpJson(Json{{"tool_call", ToolCallJson(parser.messages()[event.message])}}) + "\n");
+    if (const auto* call = FinishedCall(event, parser)) Call(*call);
   }
+}
+
+void TextReporter::Call(const harmony::ParsedMessage& call) {
+  HideThinking();
+  if (answered_) out_.Write("\n");
+  answered_ = false;
+  newlines_held_ = 0;
+  called_ = true;
+  out_.Write(DumpJson(Json{{"tool_call", ToolCallJson(call)}}) + "\n");
 }
 
 void TextReporter::End(const TurnResult& result) {
@@ -127,6 +149,7 @@ void TextReporter::End(const TurnResult& result) {
   EndAside();
   // Whatever route it came by: an answer that the result holds reaches the reader.
   if (!answered_ && !called_ && !result.answer.empty()) Answer(result.answer);
+  if (const auto* call = LastCall(result); call != nullptr && !called_) Call(*call);
   if (answered_) out_.Write("\n");
   if (result.end == TurnEnd::kAnswer || result.end == TurnEnd::kToolCall) {
     if (result.retried && !options_.quiet)
@@ -140,7 +163,7 @@ void TextReporter::End(const TurnResult& result) {
 }
 
 void JsonReporter::Begin(LoadedModel& model, bool demo) {
-  answered_ = false;
+  answered_ = called_ = false;
   out_.Write(DumpJson(Json{{"type", "start"},
                            {"model", model.model().name},
                            {"demo", demo},
@@ -151,24 +174,28 @@ void JsonReporter::Begin(LoadedModel& model, bool demo) {
 
 void JsonReporter::Event(const harmony::ParserEvent& event, const harmony::StreamParser& parser) {
   using Kind = harmony::ParserEvent::Kind;
-  Json line;
   if (event.kind == Kind::kTextDelta && event.route != harmony::Route::kToolCall && !event.text.empty()) {
     answered_ = answered_ || IsAnswer(event.route);
-    line = Json{{"type", std::string(RouteType(event.route))}, {"delta", event.text}};
-  } else if (event.kind == Kind::kMessageEnd && event.route == harmony::Route::kToolCall &&
-             event.message < parser.messages().size()) {
-    line = Json{{"type", "tool_call"}};
-    line.update(ToolCallJson(parser.messages()[event.message]));
-  } else {
-    return;
+    out_.Write(DumpJson(Json{{"type", std::string(RouteType(event.route))}, {"delta", event.text}}) + "\n");
   }
+  if (const auto* call = FinishedCall(event, parser)) Call(*call);
+}
+
+void JsonReporter::Call(const harmony::ParsedMessage& call) {
+  called_ = true;
+  Json line{{"type", "tool_call"}};
+  line.update(ToolCallJson(call));
   out_.Write(DumpJson(line) + "\n");
 }
 
 void JsonReporter::End(const TurnResult& result) {
   if (!answered_ && !result.answer.empty())
     out_.Write(DumpJson(Json{{"type", "answer"}, {"delta", result.answer}}) + "\n");
-  if (result.end == TurnEnd::kError || result.end == TurnEnd::kNoAnswer) {
+  if (const auto* call = LastCall(result); call != nullptr && !called_) Call(*call);
+  const bool failed =
+      result.end == TurnEnd::kError || result.end == TurnEnd::kNoAnswer ||
+      ((result.end == TurnEnd::kContextLimit || result.end == TurnEnd::kMaxTokens) && result.answer.empty());
+  if (failed) {
     out_.Write(DumpJson(Json{{"type", "error"}, {"message", result.explanation}}) + "\n");
     Complain(result.explanation);
   }

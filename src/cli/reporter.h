@@ -43,6 +43,7 @@ class TextReporter : public Reporter {
 
  private:
   void Answer(std::string_view text);
+  void Call(const harmony::ParsedMessage& call);
   void Aside(std::string_view text, bool dim);
   void EndAside();
   void ShowThinking();
@@ -67,8 +68,10 @@ class JsonReporter : public Reporter {
   void End(const TurnResult& result) override;
 
  private:
-  bool answered_ = false;
+  void Call(const harmony::ParsedMessage& call);
   Output& out_;
+  bool answered_ = false;
+  bool called_ = false;
 };
 
 // {"name", "arguments"}: the arguments as JSON if they are, else the text itself.
