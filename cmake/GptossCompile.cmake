@@ -9,6 +9,8 @@ target_include_directories(gptoss_flags INTERFACE "${PROJECT_SOURCE_DIR}/src")
 target_compile_options(gptoss_flags INTERFACE
   -Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Wcast-align -Wunused
   -Woverloaded-virtual -Wconversion -Wno-sign-conversion -Wimplicit-fallthrough
+  # Designated initializers name what matters; the rest has defaults.
+  -Wno-missing-field-initializers
   -fno-math-errno -fno-trapping-math)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 reports false positives of these two inside the standard library at -O2.

@@ -34,6 +34,7 @@ struct ParserEvent {
 
 struct ParsedMessage {
   std::string role = "assistant";
+  std::optional<std::string> name;  // of a tool, or "bob" of "assistant:bob"
   std::optional<std::string> channel, recipient, content_type;
   std::string content;
   std::string stop;  // "return", "call", "end", "eos", or what the policy names; as in the golden files
