@@ -45,6 +45,13 @@ std::vector<std::string> DeclaredFunctions(const harmony::Conversation& conversa
   return names;
 }
 
+// The model wrote a message of the user or of a tool: its turn is over, and the parser reads no further.
+bool SpeaksForOthers(const StreamParser& parser) {
+  if (!parser.repaired()) return false;
+  const auto& flags = parser.flags();
+  return std::find(flags.begin(), flags.end(), "foreign_role") != flags.end();
+}
+
 // One generation, read to its end.
 struct Try {
   explicit Try(StreamParser the_parser) : parser(std::move(the_parser)) {}
@@ -53,6 +60,7 @@ struct Try {
   GenerationStats stats;
   std::optional<std::size_t> cut;  // index of the message that was open when the ids ended
   bool looped = false;
+  bool ended = false;  // by itself: a stop id, or it began to speak for somebody else
 };
 
 class Turn {
@@ -144,12 +152,14 @@ Result<Try> Turn::Attempt(std::vector<TokenId> prompt, const harmony::ParserOpti
     attempt.parser.Push(*id, events);
     Pass(events, attempt.parser);
     attempt.looped = attempt.parser.messages().size() > kMaxTurnMessages;
-    if (attempt.looped || attempt.parser.turn_ended()) {
+    attempt.ended = attempt.parser.turn_ended() || SpeaksForOthers(attempt.parser);
+    if (attempt.looped || attempt.ended) {
       reading = false;
       stream->Cancel();
     }
   }
   attempt.stats = stream->stats();
+  attempt.ended = attempt.ended || attempt.stats.stop == StopReason::kStopToken;
   attempt.parser.Finish(events);
   for (const ParserEvent& event : events) {
     if (event.kind == ParserEvent::Kind::kMessageEnd) attempt.cut = event.message;
@@ -193,8 +203,7 @@ bool Turn::Judge(const Try& attempt) {
     }
   }
   const bool answered = !result_.answer.empty();
-  const bool ended_itself = attempt.stats.stop == StopReason::kStopToken || attempt.parser.turn_ended();
-  if (ended_itself || attempt.looped) {
+  if (attempt.ended || attempt.looped) {
     if (answered) result_.end = TurnEnd::kAnswer;
     return answered;
   }
