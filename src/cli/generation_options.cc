@@ -86,7 +86,12 @@ void AddGenerationOptions(CLI::App& app, GenerationArguments& arguments) {
   app.add_option("--min-p", arguments.min_p, "Drop tokens less likely than this part of the likeliest")
       ->type_name("X");
   app.add_option("--seed", arguments.seed, "The same seed gives the same answer on the same machine")
-      ->type_name("N");
+      ->type_name("N")
+      ->check([](const std::string& text) {
+        // CLI11 would read "-1" as 2^64 - 1.
+        const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+        return digits ? std::string() : fmt::format("'{}' is not a number from 0 to 2^64 - 1", text);
+      });
   app.add_option("--max-tokens", arguments.max_tokens, "Stop after this many tokens, reasoning included")
       ->type_name("N");
   AddEngineOptions(app, arguments);

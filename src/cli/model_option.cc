@@ -29,6 +29,9 @@ Result<Checkpoint> OpenSelectedCheckpoint(const std::string& path) {
   const std::optional<std::string> selected = SelectedModelPath(path);
   if (!selected) return OpenDemoCheckpoint();
   auto checkpoint = OpenCheckpoint(*selected);
+  // A reader may call broken JSON an invalid argument; here it is the model that is broken, not its use.
+  if (!checkpoint && checkpoint.error().code == ErrorCode::kInvalidArgument)
+    checkpoint.error().code = ErrorCode::kDataLoss;
   if (!checkpoint && path.empty()) return std::unexpected(std::move(checkpoint).error().Within(kVariable));
   return checkpoint;
 }
