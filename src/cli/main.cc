@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <exception>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/commands.h"
@@ -27,10 +28,24 @@ std::string CommandPath(const CLI::App& app) {
   return path;
 }
 
+// CLI11's wording of a bad value or a missing one, as people say it.
+std::string Reworded(const CLI::ParseError& error) {
+  const std::string what = error.what();
+  constexpr std::string_view kUnreadable = "Could not convert: ";
+  if (what.starts_with(kUnreadable))
+    return fmt::format("{} cannot be read as a number", what.substr(kUnreadable.size()));
+  if (what == "A subcommand is required") return "a command is missing";
+  const std::size_t colon = what.find(": ");
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr && what.starts_with("--") &&
+      what.find("required") != std::string::npos && colon != std::string::npos)
+    return fmt::format("{} needs a value", what.substr(0, colon));
+  return what;
+}
+
 // CLI11's message as one sentence that says what to do.
 std::string UsageSentence(const CLI::App& app, const CLI::ParseError& error) {
   const std::string path = CommandPath(app);
-  std::string what = error.what();
+  std::string what = Reworded(error);
   const std::vector<std::string> extra = app.remaining(true);
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !extra.empty()) {
     const std::string& first = extra.front();
