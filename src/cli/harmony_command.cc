@@ -1,0 +1,112 @@
+// gptoss harmony render | parse: people check their own Harmony clients against these (docs/harmony.md).
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include "base/json.h"
+#include "cli/commands.h"
+#include "cli/terminal.h"
+#include "cli/tokenizer_option.h"
+#include "harmony/conversation.h"
+#include "harmony/parser.h"
+#include "harmony/render.h"
+
+namespace gptoss::cli {
+namespace {
+
+using Line = Result<Json> (*)(const Json& input, const Tokenizer& tokenizer);
+
+Result<Json> RenderLine(const Json& input, const Tokenizer& tokenizer) {
+  if (!input.is_object() || !input.contains("conversation")) {
+    return Fail(ErrorCode::kInvalidArgument, "expected an object with a \"conversation\"");
+  }
+  harmony::RenderOptions options{.mode = harmony::RenderMode::kConversation,
+                                 .drop = harmony::AnalysisDrop::kNone};
+  const Json mode = input.value("mode", Json("completion"));
+  if (mode == "completion") {
+    options.mode = harmony::RenderMode::kCompletion;
+  } else if (mode == "training") {
+    options.mode = harmony::RenderMode::kTraining;
+  } else if (mode != "conversation") {
+    return Fail(ErrorCode::kInvalidArgument, "mode: expected conversation, completion or training");
+  }
+  const Json drop = input.value("auto_drop_analysis", Json(nullptr));
+  if (!drop.is_null() && !drop.is_boolean()) {
+    return Fail(ErrorCode::kInvalidArgument, "auto_drop_analysis: expected true, false or null");
+  }
+  if (drop == true) options.drop = harmony::AnalysisDrop::kOfficial;
+  GPTOSS_TRY(const harmony::Conversation conversation, harmony::ConversationFromJson(input["conversation"]));
+  GPTOSS_TRY(const harmony::Rendered rendered, harmony::Render(conversation, tokenizer, options));
+  return Json{{"text", rendered.text}, {"ids", rendered.ids}};
+}
+
+Result<Json> ParseLine(const Json& input, const Tokenizer& tokenizer) {
+  const auto ids = input.is_object() ? input.find("ids") : input.end();
+  if (!input.is_object() || ids == input.end() || !ids->is_array()) {
+    return Fail(ErrorCode::kInvalidArgument, "expected an object with an array \"ids\"");
+  }
+  harmony::ParserOptions options;
+  const Json role = input.value("role", Json("assistant"));
+  if (!role.is_null() && !role.is_string())
+    return Fail(ErrorCode::kInvalidArgument, "role: expected a string or null");
+  options.role = role.is_null() ? std::string() : role.get<std::string>();
+  harmony::StreamParser parser(tokenizer, options);
+  std::vector<harmony::ParserEvent> events;
+  for (const Json& id : *ids) {
+    if (!id.is_number_integer()) return Fail(ErrorCode::kInvalidArgument, "ids: expected integers");
+    // Beyond 32 bits an id is as unknown as any other.
+    const bool fits = !(id.is_number_unsigned() && id.get<std::uint64_t>() > 0x7FFFFFFF) &&
+                      id.get<std::int64_t>() >= -0x7FFFFFFF;
+    parser.Push(fits ? id.get<TokenId>() : -1, events);
+    events.clear();
+  }
+  parser.Finish(events);
+  return harmony::PolicyJson(parser);
+}
+
+void RunLines(const std::string& tokenizer_file, const std::string& model, Line line, int& exit_code) {
+  const auto tokenizer = OpenSelectedTokenizer(tokenizer_file, model);
+  if (!tokenizer) {
+    Complain(tokenizer.error().message);
+    exit_code = ExitCode(tokenizer.error().code);
+    return;
+  }
+  for (std::string text; std::getline(std::cin, text);) {
+    if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
+    auto input = ParseJson(text);
+    const Result<Json> output =
+        input ? line(*input, **tokenizer) : Result<Json>(std::unexpected(input.error()));
+    if (!output) exit_code = 1;
+    if (!StandardOutput().Write(DumpJson(output ? *output : Json{{"error", output.error().message}}) + "\n"))
+      return;
+  }
+}
+
+void AddOne(CLI::App& harmony, const char* name, const char* help, Line line, int& exit_code) {
+  CLI::App* command = harmony.add_subcommand(name, help);
+  auto file = std::make_shared<std::string>(), model = std::make_shared<std::string>();
+  auto jsonl = std::make_shared<bool>(true);
+  AddTokenizerOptions(*command, *file, *model);
+  command->add_flag("--jsonl", *jsonl, "one JSON object per line in and out (the only form there is)");
+  command->callback([=, &exit_code] { RunLines(*file, *model, line, exit_code); });
+}
+
+}  // namespace
+
+void AddHarmonyCommand(CLI::App& app, int& exit_code) {
+  CLI::App* harmony =
+      app.add_subcommand("harmony", "render conversations to token ids and parse completions");
+  harmony->require_subcommand(1);
+  AddOne(
+      *harmony, "render",
+      R"({"conversation":{"messages":[…]},"mode":"completion","auto_drop_analysis":true} -> {"text":…,"ids":[…]} or {"error":…})",
+      RenderLine, exit_code);
+  AddOne(*harmony, "parse",
+         R"({"ids":[…],"role":"assistant"} -> {"messages":[…],"flags":[…]} or {"error":…})", ParseLine,
+         exit_code);
+}
+
+}  // namespace gptoss::cli
