@@ -176,7 +176,7 @@ class Chat {
       if (interactive_) Say("(stopped)\n");
       if (!interactive_) exit_code_ = 130;
     }
-    if (!interactive_ && (result.end == TurnEnd::kError || result.end == TurnEnd::kNoAnswer)) exit_code_ = 1;
+    if (!interactive_ && result.end != TurnEnd::kCancelled && result.answer.empty()) exit_code_ = 1;
   }
 
   // An answer that was cut short stays as far as the reader saw it; a turn without one leaves no trace, so

@@ -302,6 +302,11 @@ class ChatTest(unittest.TestCase):
         self.assertEqual(code, 2)
         self.assertEqual(err.count(b"gptoss: error: "), 3)
 
+    def test_a_script_without_an_answer_fails(self):
+        code, out, err = gptoss("chat", "-q", stdin=b"word " * 40_000)
+        self.assertEqual((code, out), (1, b""), err)
+        self.assertIn(b"gptoss: error: ", err)
+
     def test_the_conversation_is_reused(self):
         _, _, err = gptoss("chat", "--stats", stdin=b"hello\nthank you\n")
         self.assertRegex(err.decode(), r"\(\d+ reused\)")
@@ -357,6 +362,12 @@ class ChatTest(unittest.TestCase):
         chat.wait_for(b"> ")
         chat.send(b"/quit\n")
         self.assertEqual(chat.finish(), 0)
+
+    def test_sigterm_ends_a_waiting_chat(self):
+        chat = Terminal("chat")
+        chat.wait_for(b"> ")
+        os.kill(chat.pid, signal.SIGTERM)
+        self.assertEqual(chat.finish(), 143)
 
     def test_the_terminal_is_left_clean(self):
         chat = Terminal("run", "hello", env=environment(TERM="dumb"))
