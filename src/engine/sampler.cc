@@ -12,8 +12,9 @@
 namespace gptoss {
 namespace {
 
-// exp(-60) times 200,000 entries vanishes beside the largest weight, 1, in double arithmetic.
-constexpr double kNegligible = -60.0;
+// What is left out before the exponentials (most of 200,000 entries at usual temperatures) weighs together
+// less than this part of the best candidate: a millionth of the noise that 8-bit activations bring.
+constexpr double kNegligible = 1e-10;
 
 Status CheckRange(std::string_view name, double value, double low, double high) {
   if (value >= low && value <= high) return {};  // false for NaN
@@ -62,9 +63,10 @@ std::optional<std::int32_t> Sampler::Sample(std::span<const float> logits, const
     return static_cast<std::int32_t>(best);
   }
   candidates_.clear();
+  const double cut_off = std::log(kNegligible / static_cast<double>(logits.size()));
   for (std::size_t i = 0; i < logits.size(); ++i) {
     const double scaled = (static_cast<double>(logits[i]) - largest) / options.temperature;
-    if (scaled >= kNegligible) candidates_.push_back({0, logits[i], static_cast<std::int32_t>(i)});
+    if (scaled >= cut_off) candidates_.push_back({0, logits[i], static_cast<std::int32_t>(i)});
   }
   const auto top_k = static_cast<std::size_t>(options.top_k);
   const bool cut = top_k > 0 && top_k < candidates_.size();
