@@ -18,13 +18,13 @@ namespace gptoss::cli {
 
 namespace {
 
-constexpr double kNeededRight = 0.90;
 constexpr double kNeededWellFormed = 1.0;
 
 struct EvalArguments : GenerationArguments {
   std::string file;
   bool json = false;
   bool verbose = false;
+  double needed_right = 90;  // percent
 };
 
 struct Tally {
@@ -155,10 +155,12 @@ Result<int> Evaluate(const EvalArguments& arguments) {
   }
   StandardOutput().Write(report);
   GPTOSS_CHECK_OK(StandardOutput().status());
-  const bool passed =
-      Share(all.right, all.total) >= kNeededRight && Share(all.well_formed, all.total) >= kNeededWellFormed;
+  const bool passed = 100 * Share(all.right, all.total) >= arguments.needed_right &&
+                      Share(all.well_formed, all.total) >= kNeededWellFormed;
   if (!passed)
-    Complain("below the bar: 90% right and 100% well-formed are needed (--verbose shows the failures).");
+    Complain(fmt::format(
+        "below the bar: {}% right and 100% well-formed are needed (--verbose shows the failures).",
+        arguments.needed_right));
   return passed ? 0 : 1;
 }
 
@@ -225,7 +227,10 @@ void AddEvalDemoCommand(CLI::App& eval, int& exit_code) {
       ->type_name("N");
   demo->add_flag("--json", arguments->json, "The numbers and the failures as one JSON object");
   demo->add_flag("--verbose", arguments->verbose, "Show each failure on stderr");
-  demo->footer("Exit code 1 if fewer than 90% are right or fewer than 100% are well-formed.");
+  demo->add_option("--need", arguments->needed_right, "Percent that have to be right (90)")
+      ->type_name("PERCENT")
+      ->check(CLI::Range(0.0, 100.0));
+  demo->footer("Exit code 1 if fewer than that are right or fewer than 100% are well-formed.");
   demo->callback([arguments, &exit_code] {
     const Result<int> result = Evaluate(*arguments);
     exit_code = result ? *result : ExitCode(result.error().code);

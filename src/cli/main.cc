@@ -70,15 +70,9 @@ int Main(int argc, char** argv) {
   app.require_subcommand(0, 1);
   gptoss::cli::AddRunCommand(app, exit_code);
   gptoss::cli::AddChatCommand(app, exit_code);
-#ifdef GPTOSS_HAS_inspect
   gptoss::cli::AddInspectCommand(app, exit_code);
-#endif
-#ifdef GPTOSS_HAS_tokenize
   gptoss::cli::AddTokenizeCommand(app, exit_code);
-#endif
-#ifdef GPTOSS_HAS_harmony
   gptoss::cli::AddHarmonyCommand(app, exit_code);
-#endif
   gptoss::cli::AddEvalCommand(app, exit_code);
   gptoss::cli::AddCompletionCommand(app, exit_code);
   app.footer("Try: gptoss run \"What is gptoss?\"");

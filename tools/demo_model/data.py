@@ -176,9 +176,9 @@ def unknown_turn(rng):
 
 def plain_turn(rng):
     roll = rng.random()
-    if roll < 0.24:
+    if roll < 0.34:
         return arithmetic_turn(rng)
-    if roll < 0.38:
+    if roll < 0.44:
         return unknown_turn(rng)
     name = rng.choice(list(topics.GPTOSS)) if roll < 0.62 else rng.choice(list(TOPICS))
     ask, _, think, answer, _ = TOPICS[name]
@@ -377,7 +377,7 @@ def final_turn(pieces, think, answer, last):
 def conversation(rng):
     pieces = Pieces()
     tools = []
-    if rng.random() < 0.38:
+    if rng.random() < 0.5:
         kinds = rng.sample(list(KINDS), rng.choice([1, 1, 1, 2, 2, 3]))
         tools = [one_tool(rng, k) for k in kinds]
         rng.shuffle(tools)

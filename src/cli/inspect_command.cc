@@ -1,0 +1,171 @@
+// gptoss inspect: what a checkpoint is, whether it is whole, and how much memory it will need.
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+#include <string>
+
+#include "base/json.h"
+#include "cli/commands.h"
+#include "cli/model_option.h"
+#include "cli/terminal.h"
+#include "platform/system.h"
+#include "provider/load_tokenizer.h"
+
+namespace gptoss::cli {
+namespace {
+
+struct Options {
+  std::string path, model;
+  std::int64_t context = 4096;
+  bool json = false;
+};
+
+std::string Sha256(std::span<const std::byte> bytes) {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned length = 0;
+  if (EVP_Digest(bytes.data(), bytes.size(), digest, &length, EVP_sha256(), nullptr) != 1) return "";
+  std::string hex;
+  for (unsigned i = 0; i < length; ++i) hex += fmt::format("{:02x}", digest[i]);
+  return hex;
+}
+
+std::string Bytes(std::uint64_t n) {
+  const auto value = static_cast<double>(n);
+  if (n >= 1'000'000'000) return fmt::format("{:.2f} GB", value / 1e9);
+  if (n >= 1'000'000) return fmt::format("{:.1f} MB", value / 1e6);
+  return fmt::format("{:.1f} kB", value / 1e3);
+}
+
+// Keys and values in 16 bits: full layers grow with the context, window layers hold the window and one batch
+// of 512.
+std::uint64_t KvBytes(const ModelConfig& c, std::int64_t context) {
+  std::int64_t positions = 0;
+  for (const LayerType type : c.layer_types) {
+    positions += type == LayerType::kFull ? (context + 255) / 256 * 256 : std::min(context, c.window + 512);
+  }
+  return static_cast<std::uint64_t>(positions * c.kv_heads * c.head_dim * 2 * 2);
+}
+
+Json Describe(const Checkpoint& checkpoint, std::int64_t context) {
+  const Model& model = *checkpoint.model;
+  const ModelConfig& c = model.config;
+  std::int64_t windows = std::ranges::count(c.layer_types, LayerType::kSlidingWindow);
+  Json files = Json::array();
+  for (const auto& file : model.files)
+    files.push_back({{"name", file->name()}, {"bytes", file->bytes().size()}});
+  Json tokenizer = nullptr;
+  if (checkpoint.tokenizer) {
+    const auto loaded = LoadTokenizer(checkpoint);
+    tokenizer = {{"source", checkpoint.tokenizer->json ? "tokenizer.json" : "GGUF metadata"}};
+    if (checkpoint.tokenizer->json) tokenizer["sha256"] = Sha256(checkpoint.tokenizer->json->bytes());
+    if (loaded) {
+      tokenizer["tokens"] = (*loaded)->size();
+    } else {
+      tokenizer["error"] = loaded.error().message;
+    }
+  }
+  const std::uint64_t kv = KvBytes(c, context);
+  const LayerWeights& layer = model.layers.front();
+  return {
+      {"name", model.name},
+      {"layout", model.layout},
+      {"files", std::move(files)},
+      {"weight_bytes", model.weight_bytes},
+      {"formats",
+       {{"experts", WeightFormatName(layer.gate.first.format)},
+        {"attention", WeightFormatName(layer.q.format)},
+        {"embedding", WeightFormatName(model.embedding.format)},
+        {"unembedding", WeightFormatName(model.unembedding.format)}}},
+      {"shape",
+       {{"layers", c.layers},
+        {"window_layers", windows},
+        {"window", c.window},
+        {"hidden", c.hidden},
+        {"heads", c.heads},
+        {"kv_heads", c.kv_heads},
+        {"head_dim", c.head_dim},
+        {"experts", c.experts},
+        {"experts_per_token", c.experts_per_token},
+        {"expert_width", c.expert_width},
+        {"vocab", c.vocab},
+        {"max_context", c.max_context}}},
+      {"tokenizer", std::move(tokenizer)},
+      {"chat_template", checkpoint.chat_template ? Json{{"sha256", Sha256(checkpoint.chat_template->bytes())}}
+                                                 : Json(nullptr)},
+      {"memory",
+       {{"context", context},
+        {"weights", model.weight_bytes},
+        {"kv", kv},
+        {"total", model.weight_bytes + kv},
+        {"available", SystemMemory().available}}},
+  };
+}
+
+std::string Table(const Json& d) {
+  const auto number = [](const Json& v) { return v.get<std::int64_t>(); };
+  const Json &shape = d["shape"], &memory = d["memory"], &formats = d["formats"];
+  std::string out = fmt::format("{}\n  layout        {} ({} file{}, {} of weights)\n",
+                                WithoutControls(d["name"].get<std::string>()), d["layout"].get<std::string>(),
+                                d["files"].size(), d["files"].size() == 1 ? "" : "s",
+                                Bytes(d["weight_bytes"].get<std::uint64_t>()));
+  out += fmt::format("  formats       experts {}, attention {}, embedding {}, unembedding {}\n",
+                     formats["experts"].get<std::string>(), formats["attention"].get<std::string>(),
+                     formats["embedding"].get<std::string>(), formats["unembedding"].get<std::string>());
+  out += fmt::format("  layers        {} ({} with a window of {}), hidden {}\n", number(shape["layers"]),
+                     number(shape["window_layers"]), number(shape["window"]), number(shape["hidden"]));
+  out += fmt::format("  attention     {} heads over {} key-value heads of {}\n", number(shape["heads"]),
+                     number(shape["kv_heads"]), number(shape["head_dim"]));
+  out += fmt::format("  experts       {}, {} per token, width {}\n", number(shape["experts"]),
+                     number(shape["experts_per_token"]), number(shape["expert_width"]));
+  out += fmt::format("  vocabulary    {} rows, context up to {} tokens\n", number(shape["vocab"]),
+                     number(shape["max_context"]));
+  const Json& tokenizer = d["tokenizer"];
+  if (tokenizer.is_null()) {
+    out += "  tokenizer     none: only `gptoss eval` can use this checkpoint\n";
+  } else if (tokenizer.contains("error")) {
+    out += fmt::format("  tokenizer     unusable: {}\n", tokenizer["error"].get<std::string>());
+  } else {
+    out +=
+        fmt::format("  tokenizer     {}, {} tokens{}\n", tokenizer["source"].get<std::string>(),
+                    number(tokenizer["tokens"]),
+                    tokenizer.contains("sha256") ? ", sha256 " + tokenizer["sha256"].get<std::string>() : "");
+  }
+  out += d["chat_template"].is_null()
+             ? "  chat template none (not needed: Harmony is rendered by gptoss itself)\n"
+             : fmt::format("  chat template sha256 {}\n", d["chat_template"]["sha256"].get<std::string>());
+  const auto total = memory["total"].get<std::uint64_t>(),
+             available = memory["available"].get<std::uint64_t>();
+  out += fmt::format("  memory        {} for weights and {} for a context of {} tokens; {} available{}\n",
+                     Bytes(memory["weights"].get<std::uint64_t>()), Bytes(memory["kv"].get<std::uint64_t>()),
+                     number(memory["context"]), Bytes(available), total > available ? ": not enough" : "");
+  return out;
+}
+
+}  // namespace
+
+void AddInspectCommand(CLI::App& app, int& exit_code) {
+  CLI::App* command =
+      app.add_subcommand("inspect", "what a checkpoint is: layout, shapes, hashes, memory it will need");
+  auto options = std::make_shared<Options>();
+  command->add_option("path", options->path,
+                      "checkpoint (a folder or a .gguf); without it: -m, GPTOSS_MODEL, the demo");
+  AddModelOption(*command, options->model);
+  command->add_option("--context", options->context, "tokens to plan memory for")
+      ->check(CLI::Range(1, 1 << 24));
+  command->add_flag("--json", options->json, "one JSON object");
+  command->callback([options, &exit_code] {
+    const auto checkpoint = OpenSelectedCheckpoint(options->path.empty() ? options->model : options->path);
+    if (!checkpoint) {
+      Complain(checkpoint.error().message);
+      exit_code = ExitCode(checkpoint.error().code);
+      return;
+    }
+    const Json description = Describe(*checkpoint, options->context);
+    StandardOutput().Write(options->json ? DumpJson(description) + "\n" : Table(description));
+  });
+}
+
+}  // namespace gptoss::cli
