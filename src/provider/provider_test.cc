@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -57,6 +58,11 @@ Conversation Hello() {
   return conversation;
 }
 
+bool EndsIn(const Ids& ids, std::string_view text) {
+  const Ids end = Script(text);
+  return ids.size() >= end.size() && std::equal(end.rbegin(), end.rend(), ids.rbegin());
+}
+
 // A model that says what the script says, one try after the other.
 class TurnTest : public ::testing::Test {
  protected:
@@ -66,9 +72,9 @@ class TurnTest : public ::testing::Test {
       read_ = ids;
       for (float& logit : logits) logit = 0;
       const std::size_t at = said_++;
-      const Ids& from = loop_from_ > 0 && at >= loop_from_ ? loop_ : script_;
-      const std::size_t index = loop_from_ > 0 && at >= loop_from_ ? (at - loop_from_) % loop_.size() : at;
-      logits[static_cast<std::size_t>(index < from.size() ? from[index] : Small().special().return_)] = 9;
+      TokenId next = at < script_.size() ? script_[at] : Small().special().return_;
+      if (!loop_.empty()) next = EndsIn(ids, "<|channel|>final<|message|>") ? next : loop_[at % loop_.size()];
+      logits[static_cast<std::size_t>(next)] = 9;
     };
     engine_ = Engine::Create(std::make_unique<FakeBackend>(control_, Small().size(), context)).value();
   }
@@ -94,7 +100,7 @@ class TurnTest : public ::testing::Test {
 
   std::shared_ptr<FakeControl> control_ = std::make_shared<FakeControl>();
   Ids script_, loop_, read_;
-  std::size_t said_ = 0, loop_from_ = 0;
+  std::size_t said_ = 0;
   std::map<Route, std::string> streamed_;
   int turn_ends_ = 0;
   std::unique_ptr<Engine> engine_;  // last: its thread uses the others
@@ -255,13 +261,11 @@ TEST_F(TurnTest, TextWithoutAChannelIsTheAnswerWhenThereIsNoOther) {
 }
 
 TEST_F(TurnTest, ALoopOfMessagesIsStopped) {
-  Start("");
+  // Said for ever, but for an empty final when that is asked for.
   loop_ = Script("<|channel|>analysis<|message|>Again.<|end|><|start|>assistant");
-  loop_from_ = 1;
-  script_ = Script("<|channel|>");
-  loop_.insert(loop_.begin(), Small().special().end);
+  Start("");
   const TurnResult result = Run();
-  EXPECT_EQ(result.end, TurnEnd::kNoAnswer);
+  EXPECT_EQ(result.end, TurnEnd::kNoAnswer) << result.answer << "|" << result.messages.size() << "|" << result.retried;
   EXPECT_LT(result.messages.size(), 140U);
   EXPECT_LT(result.stats.generated_tokens, 2000);
 }
