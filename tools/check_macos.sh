@@ -38,7 +38,7 @@ fi
 
 flags=(-std=c++23 -O1 -Isrc -isystem "$stage" -Wall -Wextra -Werror -Wno-nullability-completeness
   -DFMT_HEADER_ONLY -DSPDLOG_FMT_EXTERNAL -DGPTOSS_SOURCE_DIR="\"$PWD\"" -DGPTOSS_BINARY_DIR="\"$root\""
-  -DGPTOSS_VERSION='"0.0.0"')
+  -DGPTOSS_VERSION='"0.0.0"' -DGPTOSS_COMMIT='""')
 
 # 1. Compile. Sources only for another system or another CPU are left out by name.
 mapfile -t sources < <(git ls-files -co --exclude-standard 'src/*.cc' 'tests/*.cc' 'tools/*.cc' |

@@ -1,10 +1,14 @@
 // Puts the commands together. The only place where a stray exception is caught, and where bad use of the
 // command line becomes one sentence.
 #include <fmt/format.h>
+#include <poll.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <exception>
+#include <iostream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -61,6 +65,15 @@ std::string UsageSentence(const CLI::App& app, const CLI::ParseError& error) {
   return fmt::format("{}. See '{} --help'.", what, path);
 }
 
+// Commands that write through the standard streams leave it to this to notice a full disk. A reader that has
+// gone is no loss: its pipe is in error.
+bool LostStreamOutput() {
+  std::cout.flush();
+  const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout.good();
+  pollfd probe{.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
+  return !written && !(::poll(&probe, 1, 0) == 1 && (probe.revents & (POLLERR | POLLHUP)) != 0);
+}
+
 int Main(int argc, char** argv) {
   int exit_code = 0;
   CLI::App app("GPT-OSS as a native agent: runs the model in this process and speaks Harmony to it.",
@@ -96,6 +109,10 @@ int Main(int argc, char** argv) {
     return kBadUse;
   }
   if (app.get_subcommands().empty()) return print(app.help());
+  if (exit_code == 0 && LostStreamOutput()) {
+    Complain("cannot write the output");
+    return 1;
+  }
   return exit_code;
 }
 

@@ -212,8 +212,9 @@ std::string SchemaText(const Json& schema, std::string_view indent) {
 std::string ToolsSection(const ToolNamespaces& tools) {
   std::vector<const ToolNamespaces::value_type*> sorted;
   for (const auto& entry : tools) sorted.push_back(&entry);
-  std::stable_sort(sorted.begin(), sorted.end(),
-                   [](const auto* left, const auto* right) { return left->first < right->first; });
+  std::sort(sorted.begin(), sorted.end(), [](const auto* left, const auto* right) {
+    return left->first != right->first ? left->first < right->first : left < right;
+  });
   std::string out = "# Tools";
   for (const auto* entry : sorted) out += "\n\n" + NamespaceText(entry->second);
   return out;

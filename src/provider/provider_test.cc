@@ -265,7 +265,8 @@ TEST_F(TurnTest, ALoopOfMessagesIsStopped) {
   loop_ = Script("<|channel|>analysis<|message|>Again.<|end|><|start|>assistant");
   Start("");
   const TurnResult result = Run();
-  EXPECT_EQ(result.end, TurnEnd::kNoAnswer) << result.answer << "|" << result.messages.size() << "|" << result.retried;
+  EXPECT_EQ(result.end, TurnEnd::kNoAnswer)
+      << result.answer << "|" << result.messages.size() << "|" << result.retried;
   EXPECT_LT(result.messages.size(), 140U);
   EXPECT_LT(result.stats.generated_tokens, 2000);
 }

@@ -6,11 +6,11 @@
 namespace gptoss::tokenizer_internal {
 
 // Bits of a class. A class byte also has 0x40 set, so that the table is a printable string.
-inline constexpr unsigned char kLetter = 1;   // \p{L}
-inline constexpr unsigned char kNumber = 2;   // \p{N}
+inline constexpr unsigned char kLetter = 1;    // \p{L}
+inline constexpr unsigned char kNumber = 2;    // \p{N}
 inline constexpr unsigned char kUpperish = 4;  // Lu Lt Lm Lo M
 inline constexpr unsigned char kLowerish = 8;  // Ll Lm Lo M
-inline constexpr unsigned char kSpace = 16;   // White_Space
+inline constexpr unsigned char kSpace = 16;    // White_Space
 
 extern const std::uint16_t kClassBlocks[];
 extern const char kClassTable[];

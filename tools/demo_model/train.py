@@ -77,7 +77,7 @@ def main():
     encoder = Encoder(args.tokenizer)
     model = GptOss(Config(vocab=encoder.tokenizer.get_vocab_size()))
     if args.resume:
-        model.load_state_dict(torch.load(args.resume)["model"])
+        model.load_state_dict(torch.load(args.resume, weights_only=False)["model"])
     print("parameters", sum(p.numel() for p in model.parameters()), flush=True)
     matrices = [p for p in model.parameters() if p.dim() > 1]
     vectors = [p for p in model.parameters() if p.dim() <= 1]

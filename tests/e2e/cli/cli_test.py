@@ -190,7 +190,7 @@ class BadUseTest(unittest.TestCase):
                      ["run", "--temperature", "-1", "x"], ["run", "--temperature", "nan", "x"],
                      ["run", "--seed", "-1", "x"], ["run", "--max-tokens", "many", "x"], ["run", "-m"],
                      ["run", "--tools", "/dev/null", "x"], ["completion"], ["completion", "tcsh"], ["eval"],
-                     ["eval", "demo"]):
+                     ["eval", "demo"], ["inspect", "--frobnicate"], ["tokenize", "--frobnicate"], ["harmony"]):
             code, out, err = gptoss(*args)
             self.assertEqual(code, 2, (args, out, err))
             self.assertEqual(out, b"", args)
@@ -215,6 +215,9 @@ class BrokenModelTest(unittest.TestCase):
         return err.decode()
 
     def test_missing(self):
+        code, out, err = gptoss("inspect", "/nonexistent/model")
+        self.assertEqual((code, out), (1, b""))
+        self.assertRegex(err.decode(), r"^gptoss: error: [^\n]+\n$")
         self.assertIn("GPTOSS_MODEL", self.refused("/nonexistent/model"))
 
     def test_damaged_copies(self):
@@ -271,6 +274,11 @@ class PipeTest(unittest.TestCase):
             done = self.shell(f"gptoss run -q hello </dev/null >{target}")
             self.assertEqual(done.returncode, 1, target)
             self.assertRegex(done.stderr.decode(), r"cannot write the output")
+
+    def test_lost_output_of_the_other_commands(self):
+        for command in ("inspect models/demo", "tokenize", "completion bash", "--version", "--help"):
+            done = self.shell(f"cd '{SOURCE}'; echo hi | gptoss {command} >/dev/full")
+            self.assertEqual(done.returncode, 1, (command, done.stderr))
 
     def test_closed_stdin_and_stderr(self):
         self.assertEqual(self.shell("gptoss run -q hello <&-").returncode, 0)
