@@ -109,11 +109,16 @@ int Main(int argc, char** argv) {
     return kBadUse;
   }
   if (app.get_subcommands().empty()) return print(app.help());
-  if (exit_code == 0 && LostStreamOutput()) {
+  if (exit_code != 0) return exit_code;
+  if (const auto status = gptoss::cli::StandardOutput().status(); !status) {
+    Complain(status.error().message);
+    return 1;
+  }
+  if (LostStreamOutput()) {
     Complain("cannot write the output");
     return 1;
   }
-  return exit_code;
+  return 0;
 }
 
 }  // namespace
