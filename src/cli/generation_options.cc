@@ -135,10 +135,10 @@ Result<std::unique_ptr<LoadedModel>> LoadSelectedModel(const GenerationArguments
   const bool progress =
       terminal.styled() && !arguments.quiet && checkpoint.model->weight_bytes >= kSlowToLoad;
   if (progress) {
-    terminal.Write(Dimmed(
-        WithoutControls(ReplaceInvalidUtf8(fmt::format("loading {} ({:.1f} GB)…", checkpoint.model->name,
-                                                       double(checkpoint.model->weight_bytes) / 1e9))),
-        terminal));
+    terminal.Write(Dimmed(WithoutControls(ReplaceInvalidUtf8(
+                              fmt::format("loading {} ({:.1f} GB)…", checkpoint.model->name,
+                                          static_cast<double>(checkpoint.model->weight_bytes) / 1e9))),
+                          terminal));
   }
   LoadedModel::Options options;
   options.backend.threads = arguments.threads;
