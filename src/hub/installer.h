@@ -1,0 +1,68 @@
+// From a model's name to a verified model on this disk. What `gptoss install` and the provider call.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "base/error.h"
+#include "hub/cache.h"
+#include "hub/hub_client.h"
+#include "hub/manifest.h"
+#include "hub/transfer.h"
+
+namespace gptoss::hub {
+
+// What an install would do; nothing is written to make it.
+struct InstallPlan {
+  std::string model;  // as asked
+  ModelReference reference;
+  Listing listing;            // files: only the wanted ones
+  std::vector<BlobJob> jobs;  // all wanted files
+  std::uint64_t total_bytes = 0;
+  std::uint64_t present_bytes = 0;                           // already in the cache or durable in partials
+  std::vector<std::pair<std::string, FoundFile>> reusable;   // path -> file of another tool
+  std::uint64_t disk_free_bytes = 0, disk_needed_bytes = 0;  // needed: missing bytes + margin
+  std::string memory_advice;                                 // from the catalog; "" if unknown
+  bool already_complete = false;  // installed at this commit and quick check passes
+};
+
+struct InstallOptions {
+  std::vector<std::string> include, exclude;  // patterns; empty: the catalog's, else everything
+  bool reuse_found = true;       // copy (reflink where possible) from other tools after verifying
+  std::string acknowledged_how;  // "" : not acknowledged; else recorded in the manifest
+};
+
+// Safe from one thread per object; objects in several processes may work on the same model.
+class Installer {
+ public:
+  static Result<std::unique_ptr<Installer>> Create(const HubOptions& options,
+                                                   std::filesystem::path state_folder,
+                                                   std::string program_version);
+  virtual ~Installer() = default;
+  virtual HubClient& client() = 0;
+  // Resolves, lists, validates, looks what is there. Errors as HubClient's; kResourceExhausted is reported by
+  // Run.
+  virtual Result<InstallPlan> Plan(const std::string& model, const InstallOptions& options,
+                                   const CancelToken& cancel) = 0;
+  // Publication order: tree listing, blobs, links, ref last, manifest. An old version stays usable until the
+  // end.
+  virtual Result<Manifest> Run(const InstallPlan& plan, const InstallOptions& options,
+                               const ProgressObserver& observer, const PauseControl& pause,
+                               const CancelToken& cancel) = 0;
+  // Fetches again what a check found damaged or missing, nothing else.
+  virtual Result<Manifest> Repair(const Manifest& manifest, const IntegrityReport& report,
+                                  const ProgressObserver& observer, const PauseControl& pause,
+                                  const CancelToken& cancel) = 0;
+  // From a folder (an export, a USB disk): verified against its listing or hashed for the manifest; no
+  // network.
+  virtual Result<Manifest> InstallFrom(const std::filesystem::path& folder, const std::string& model,
+                                       const InstallOptions& options, const ProgressObserver& observer,
+                                       const CancelToken& cancel) = 0;
+};
+
+}  // namespace gptoss::hub
