@@ -114,6 +114,21 @@ Status WriteFileAtomic(const std::filesystem::path& path, std::string_view bytes
   return {};
 }
 
+Status CreatePrivateFolders(const std::filesystem::path& folder) {
+  std::filesystem::path made;
+  for (const auto& part : folder) {
+    made /= part;
+    struct stat info{};
+    if (::stat(made.c_str(), &info) == 0) {
+      if (S_ISDIR(info.st_mode)) continue;
+      return Fail(ErrorCode::kFailedPrecondition,
+                  fmt::format("{} stands where a folder is needed; move it away", made.string()));
+    }
+    if (::mkdir(made.c_str(), 0700) != 0 && errno != EEXIST) return FailErrno("make the folder", made, errno);
+  }
+  return {};
+}
+
 Result<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::filesystem::path& path) {
   GPTOSS_TRY(const OpenFile file, OpenRegular(path));
   const FileDescriptor fd(file.fd);

@@ -17,6 +17,9 @@ namespace gptoss {
 Result<std::string> ReadFile(const std::filesystem::path& path, std::uint64_t max_bytes = 1ULL << 30);
 // Writes to a temporary name beside `path`, syncs, renames: the old file or the new one, never half of one.
 Status WriteFileAtomic(const std::filesystem::path& path, std::string_view bytes);
+// Makes the folder and those above it that are missing, each for its owner only (0700). What is there already
+// stays as it is.
+Status CreatePrivateFolders(const std::filesystem::path& folder);
 
 // A regular file mapped read-only. Immutable, shared between threads; views into bytes() live as long as it.
 // A file that is truncated by somebody else while mapped raises SIGBUS: the system offers no other way.
