@@ -1,16 +1,37 @@
 #!/usr/bin/env bash
-# Makes build/test-data/o200k/tokenizer.json, the real vocabulary of gpt-oss, from the npm package `tiktoken`. Does
-# nothing when it is there already.
+# Makes what tests need from other places, once:
+#   build/test-data/o200k/tokenizer.json  the real vocabulary of gpt-oss, from the npm package `tiktoken`
+#   build/test-data/hf/                   a Python with `huggingface_hub`, the client whose cache ours shares
 set -euo pipefail
 cd "$(dirname "$0")/.."
-out=build/test-data/o200k
-[ -s "$out/tokenizer.json" ] && exit 0
-mkdir -p "$out"
-echo "test data: making the o200k vocabulary from npm's tiktoken 1.0.22" >&2
-(cd "$out" && npm pack --silent tiktoken@1.0.22 >/dev/null) || {
-  echo "test data: npm could not fetch tiktoken@1.0.22; the tests on the real vocabulary need it once" >&2
-  exit 1
+
+fetch_vocabulary() {
+  local out=build/test-data/o200k
+  [ -s "$out/tokenizer.json" ] && return 0
+  mkdir -p "$out"
+  echo "test data: making the o200k vocabulary from npm's tiktoken 1.0.22" >&2
+  (cd "$out" && npm pack --silent tiktoken@1.0.22 >/dev/null) || {
+    echo "test data: npm could not fetch tiktoken@1.0.22; the tests on the real vocabulary need it once" >&2
+    return 1
+  }
+  tar xzf "$out/tiktoken-1.0.22.tgz" -C "$out" package/encoders/o200k_base.json
+  python3 tools/make_o200k_tokenizer.py "$out/package/encoders/o200k_base.json" "$out/tokenizer.json"
+  rm -rf "$out/package" "$out/tiktoken-1.0.22.tgz"
 }
-tar xzf "$out/tiktoken-1.0.22.tgz" -C "$out" package/encoders/o200k_base.json
-python3 tools/make_o200k_tokenizer.py "$out/package/encoders/o200k_base.json" "$out/tokenizer.json"
-rm -rf "$out/package" "$out/tiktoken-1.0.22.tgz"
+
+# Without it the tests beside the Hub's own client are skipped, and say so.
+fetch_hub_client() {
+  local out=build/test-data/hf
+  [ -e "$out/ready-2.4.0" ] && return 0
+  echo "test data: making a Python with huggingface_hub 2.4.0" >&2
+  rm -rf "$out"
+  if python3 -m venv "$out" && "$out/bin/pip" install --quiet --disable-pip-version-check huggingface_hub==2.4.0; then
+    touch "$out/ready-2.4.0"
+  else
+    echo "test data: no huggingface_hub 2.4.0 from PyPI; the tests beside it will be skipped" >&2
+    rm -rf "$out"
+  fi
+}
+
+fetch_vocabulary
+fetch_hub_client
