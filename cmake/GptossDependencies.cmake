@@ -5,6 +5,8 @@ find_package(spdlog REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(simdjson REQUIRED)
 find_package(CLI11 REQUIRED)
+# Used header-only and by one file, src/settings/toml_file.cc.
+find_path(TOMLPLUSPLUS_INCLUDE_DIR toml++/toml.h REQUIRED)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 if(GPTOSS_TESTS)
   find_package(GTest REQUIRED)

@@ -28,7 +28,7 @@ stage=$work/include
 if ! [ -e "$stage/.complete" ]; then
   rm -rf "$stage"
   mkdir -p "$stage"
-  for name in nlohmann CLI spdlog fmt openssl gtest simdjson.h; do
+  for name in nlohmann CLI spdlog fmt openssl gtest simdjson.h toml++; do
     cp -r "/usr/include/$name" "$stage/"
   done
   arch_headers=/usr/include/$(gcc -print-multiarch)/openssl
@@ -86,7 +86,7 @@ echo "check-macos: base and platform link to an arm64 Mach-O program"
 # 2. arm64 Linux under qemu. The packages are fetched beside the system's own lists and unpacked, not installed.
 arm=$root/arm64
 packages=(libsimdjson-dev libsimdjson14 libfmt-dev libfmt9 libspdlog-dev libspdlog1.10 libgtest-dev
-  libssl-dev libssl3 nlohmann-json3-dev libcli11-dev)
+  libssl-dev libssl3 nlohmann-json3-dev libcli11-dev libtomlplusplus-dev)
 if ! [ -e "$arm/.complete" ]; then
   echo "check-macos: fetching ${#packages[@]} arm64 packages"
   rm -rf "$arm"
