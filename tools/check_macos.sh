@@ -31,6 +31,7 @@ if ! [ -e "$stage/.complete" ]; then
   for name in nlohmann CLI spdlog fmt openssl gtest simdjson.h toml++; do
     cp -r "/usr/include/$name" "$stage/"
   done
+  cp -r "/usr/include/$(gcc -print-multiarch)/curl" "$stage/"
   arch_headers=/usr/include/$(gcc -print-multiarch)/openssl
   [ -d "$arch_headers" ] && cp -r "$arch_headers/." "$stage/openssl/"
   touch "$stage/.complete"
@@ -86,7 +87,7 @@ echo "check-macos: base and platform link to an arm64 Mach-O program"
 # 2. arm64 Linux under qemu. The packages are fetched beside the system's own lists and unpacked, not installed.
 arm=$root/arm64
 packages=(libsimdjson-dev libsimdjson14 libfmt-dev libfmt9 libspdlog-dev libspdlog1.10 libgtest-dev
-  libssl-dev libssl3 nlohmann-json3-dev libcli11-dev libtomlplusplus-dev)
+  libssl-dev libssl3 libcurl4-openssl-dev libcurl4 nlohmann-json3-dev libcli11-dev libtomlplusplus-dev)
 if ! [ -e "$arm/.complete" ]; then
   echo "check-macos: fetching ${#packages[@]} arm64 packages"
   rm -rf "$arm"
