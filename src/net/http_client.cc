@@ -50,9 +50,9 @@ class BodySink : public HttpSink {
   }
   Status OnData(std::span<const std::byte> data) override {
     if (data.size() > max_body_ - response.body.size()) {
-      return Fail(ErrorCode::kOutOfRange,
-                  fmt::format("the answer of {} is larger than the {} bytes that are accepted", host_,
-                              max_body_));
+      return Fail(
+          ErrorCode::kOutOfRange,
+          fmt::format("the answer of {} is larger than the {} bytes that are accepted", host_, max_body_));
     }
     response.body.append(reinterpret_cast<const char*>(data.data()), data.size());
     return {};

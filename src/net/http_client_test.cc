@@ -18,8 +18,8 @@ using testing::TestServer;
 class HttpClientTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    for (const char* name : {"http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
-                             "no_proxy", "NO_PROXY"}) {
+    for (const char* name : {"http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy",
+                             "ALL_PROXY", "no_proxy", "NO_PROXY"}) {
       ::unsetenv(name);
     }
     client_ = *HttpClient::Create({.user_agent = "gptoss-test/1"});
@@ -50,7 +50,8 @@ struct CountingSink : HttpSink {
 
 TEST_F(HttpClientTest, FetchesAndKeepsTheConnection) {
   TestServer server([](const TestRequest& request) {
-    return TestResponse{.headers = {{"X-Name", "first"}, {"x-name", "last"}}, .body = "hello " + request.target};
+    return TestResponse{.headers = {{"X-Name", "first"}, {"x-name", "last"}},
+                        .body = "hello " + request.target};
   });
   for (int i = 0; i < 3; ++i) {
     const auto response = client_->Fetch(Get(server.url("/a")), 100, {});
@@ -111,14 +112,16 @@ TEST_F(HttpClientTest, FollowsNoRedirect) {
 TEST_F(HttpClientTest, StopsLargeAndInflatingBodies) {
   // gzip of 1 MiB of zeros, made by: head -c 1048576 /dev/zero | gzip -9n
   const std::string bomb = [] {
-    std::string bytes("\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xed\xc1\x31\x01\x00\x00\x00\xc2\xa0\xf5\x4f"
-                      "\x6d\x0d\x0f\xa0",
-                      26);
+    std::string bytes(
+        "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xed\xc1\x31\x01\x00\x00\x00\xc2\xa0\xf5\x4f"
+        "\x6d\x0d\x0f\xa0",
+        26);
     bytes.append(991, '\0');
     return bytes + std::string("\x80\x77\x03\x2e\xe0\xb6\xc8\x00\x00\x10\x00", 11);
   }();
   TestServer server([&](const TestRequest& request) {
-    if (request.target == "/bomb") return TestResponse{.headers = {{"Content-Encoding", "gzip"}}, .body = bomb};
+    if (request.target == "/bomb")
+      return TestResponse{.headers = {{"Content-Encoding", "gzip"}}, .body = bomb};
     return TestResponse{.body = std::string(5000, 'x')};
   });
   EXPECT_EQ(client_->Fetch(Get(server.url("/big")), 4999, {}).error().code, ErrorCode::kOutOfRange);
@@ -153,7 +156,8 @@ TEST_F(HttpClientTest, NamesWhatWentWrong) {
     return response;
   });
   for (const auto* target : {"/cut", "/reset"}) {
-    EXPECT_EQ(client_->Fetch(Get(server.url(target)), 5000, {}).error().code, ErrorCode::kUnavailable) << target;
+    EXPECT_EQ(client_->Fetch(Get(server.url(target)), 5000, {}).error().code, ErrorCode::kUnavailable)
+        << target;
   }
   EXPECT_FALSE(client_->Fetch(Get(server.url("/nothing")), 5000, {}));
   EXPECT_FALSE(client_->Fetch(Get(server.url("/garbage")), 5000, {}));

@@ -103,8 +103,8 @@ bool CurlUsesOpenSsl() {
 
 std::string_view Trim(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r' ||
-                           text.back() == '\n')) {
+  while (!text.empty() &&
+         (text.back() == ' ' || text.back() == '\t' || text.back() == '\r' || text.back() == '\n')) {
     text.remove_suffix(1);
   }
   return text;
@@ -133,13 +133,13 @@ struct SharedState::Locks {
 SharedState::SharedState() : locks_(std::make_unique<Locks>()), share_(curl_share_init()) {
   if (share_ == nullptr) return;
   curl_share_setopt(share_, CURLSHOPT_USERDATA, locks_.get());
-  curl_share_setopt(share_, CURLSHOPT_LOCKFUNC,
-                    +[](CURL*, curl_lock_data data, curl_lock_access, void* locks) {
-                      static_cast<Locks*>(locks)->mutexes[data].lock();
-                    });
-  curl_share_setopt(share_, CURLSHOPT_UNLOCKFUNC, +[](CURL*, curl_lock_data data, void* locks) {
-    static_cast<Locks*>(locks)->mutexes[data].unlock();
-  });
+  curl_share_setopt(
+      share_, CURLSHOPT_LOCKFUNC, +[](CURL*, curl_lock_data data, curl_lock_access, void* locks) {
+        static_cast<Locks*>(locks)->mutexes[data].lock();
+      });
+  curl_share_setopt(
+      share_, CURLSHOPT_UNLOCKFUNC,
+      +[](CURL*, curl_lock_data data, void* locks) { static_cast<Locks*>(locks)->mutexes[data].unlock(); });
   curl_share_setopt(share_, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS);
   curl_share_setopt(share_, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
 }
@@ -182,9 +182,9 @@ std::size_t HttpSession::TakeHeader(char* data, std::size_t size, std::size_t co
   exchange.last_sign = Clock::now();
   exchange.header_bytes += bytes;
   if (exchange.header_bytes > exchange.max_header_bytes) {
-    exchange.status = Fail(ErrorCode::kOutOfRange,
-                           fmt::format("the server sent more than {} bytes of headers",
-                                       exchange.max_header_bytes));
+    exchange.status =
+        Fail(ErrorCode::kOutOfRange,
+             fmt::format("the server sent more than {} bytes of headers", exchange.max_header_bytes));
     return 0;
   }
   if (exchange.head_given) return bytes;  // trailers
@@ -205,8 +205,7 @@ std::size_t HttpSession::TakeHeader(char* data, std::size_t size, std::size_t co
 std::size_t HttpSession::TakeBody(char* data, std::size_t size, std::size_t count, void* context) {
   auto& exchange = *static_cast<Exchange*>(context);
   const std::size_t bytes = size * count;
-  const bool good =
-      exchange.Give(exchange.sink->OnData({reinterpret_cast<const std::byte*>(data), bytes}));
+  const bool good = exchange.Give(exchange.sink->OnData({reinterpret_cast<const std::byte*>(data), bytes}));
   return good ? bytes : 0;
 }
 

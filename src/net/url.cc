@@ -107,8 +107,9 @@ Result<Url> ParseUrl(std::string_view text) {
 
 Result<Url> ResolveUrl(const Url& base, std::string_view reference) {
   if (reference.empty() || reference.size() > kLongestUrl || HasForbidden(reference)) {
-    return Fail(ErrorCode::kInvalidArgument,
-                fmt::format("{} sent an address that is empty, too long or has control characters", base.host));
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("{} sent an address that is empty, too long or has control characters", base.host));
   }
   const CurlUrl handle(curl_url());
   const std::string owned(reference);

@@ -28,7 +28,8 @@ TEST(Url, RefusesEverythingElse) {
 }
 
 TEST(Url, KnowsThisMachine) {
-  for (const auto* mine : {"http://127.0.0.1:1/", "http://localhost/", "http://[::1]/", "http://127.9.9.9/"}) {
+  for (const auto* mine :
+       {"http://127.0.0.1:1/", "http://localhost/", "http://[::1]/", "http://127.9.9.9/"}) {
     EXPECT_TRUE(ParseUrl(mine)->loopback()) << mine;
   }
   for (const auto* other : {"http://127.example/", "http://10.0.0.1/", "http://localhost.example/"}) {

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -94,6 +95,8 @@ void TestServer::Accept() {
     if (::poll(&wait, 1, 20) <= 0) continue;
     const int fd = ::accept(listener_, nullptr, nullptr);
     if (fd < 0) continue;
+    const int now = 1;
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &now, sizeof now);
     const int connection = ++connections_;
     const std::lock_guard lock(mutex_);
     open_.push_back(fd);
