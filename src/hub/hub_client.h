@@ -20,7 +20,9 @@ namespace gptoss::hub {
 // and token files that other clients of the Hub honour: HF_ENDPOINT, HF_TOKEN, HUGGING_FACE_HUB_TOKEN,
 // HF_TOKEN_PATH, HF_HOME, HF_HUB_OFFLINE, TRANSFORMERS_OFFLINE, HF_HUB_DISABLE_IMPLICIT_TOKEN,
 // HF_HUB_ETAG_TIMEOUT, HF_HUB_DOWNLOAD_TIMEOUT, HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, XDG_CACHE_HOME,
-// HF_HUB_DISABLE_SYMLINKS).
+// HF_HUB_DISABLE_SYMLINKS; and of our own GPTOSS_HUB_RETRY_LIMIT, GPTOSS_HUB_RETRY_BASE_MS,
+// GPTOSS_HUB_PART_BYTES, GPTOSS_HUB_CONNECTIONS, GPTOSS_HUB_MIN_RATE, GPTOSS_HUB_DISK_MARGIN). What is
+// malformed counts as unset.
 struct HubOptions {
   std::string endpoint = "https://huggingface.co";
   std::string token;      // "": none. Never logged, never sent to another origin than the endpoint's
@@ -30,10 +32,13 @@ struct HubOptions {
   std::string user_agent;
   std::chrono::milliseconds connect_timeout{10'000};
   std::chrono::milliseconds stall_timeout{30'000};  // no byte for so long: reconnect
-  std::uint64_t min_rate_bytes = 1024;  // slower than this over a whole stall_timeout x 2: reconnect
-  int retry_limit = 8;                  // consecutive attempts without any progress before giving up
+  std::uint64_t min_rate_bytes = 1024;         // slower than this over a whole stall_timeout x 2: reconnect
+  int retry_limit = 8;                         // consecutive attempts without any progress before giving up
+  std::chrono::milliseconds retry_base{1000};  // first wait before a retry; doubles up to 30 times this
+  std::chrono::seconds rate_limit_cap{
+      600};  // a server that asks to wait longer: give up, saying when to return
   int max_connections = 8;
-  std::uint64_t part_bytes = 64ULL << 20;
+  std::uint64_t part_bytes = 64ULL << 20;  // a file is shared between connections in pieces of at least this
   std::uint64_t disk_margin_bytes = 1ULL << 30;
 };
 HubOptions HubOptionsFromEnvironment();
