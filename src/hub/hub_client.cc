@@ -69,6 +69,7 @@ class RealHubClient : public HubClient {
                               std::uint64_t max_body, std::string* next, const CancelToken& cancel);
   Result<RevisionInfo> Info(const std::string& repository, const std::string& revision,
                             const CancelToken& cancel);
+  Status Pages(net::Url url, Listing& listing, const CancelToken& cancel);
   Error NotAHub(const net::Url& url, const net::HttpHead& head, const std::string& why) const;
   Status Wait(const std::string& reason, std::chrono::milliseconds time, int attempt,
               const CancelToken& cancel);
@@ -210,6 +211,37 @@ Result<RevisionInfo> RealHubClient::Info(const std::string& repository, const st
   return info;
 }
 
+// All pages of a listing, the first at `url`.
+Status RealHubClient::Pages(net::Url url, Listing& listing, const CancelToken& cancel) {
+  std::set<std::string> seen;
+  std::uint64_t bytes = 0;
+  for (std::string next;;) {
+    if (!seen.insert(url.text).second || seen.size() > kMostPages) {
+      return Fail(ErrorCode::kDataLoss,
+                  fmt::format("the listing of {} at {} never ends", listing.repository, url.host));
+    }
+    GPTOSS_TRY(const std::string json,
+               AskJson(url, listing.repository, "the listing of " + listing.repository,
+                       kMostJsonBytes - bytes, &next, cancel));
+    bytes += json.size();
+    if (auto status = ParseTreePage(json, listing.files); !status) {
+      return std::unexpected(std::move(status).error().Within(url.host));
+    }
+    if (listing.files.size() > kMostFiles) {
+      return Fail(ErrorCode::kDataLoss,
+                  fmt::format("{} has more than {} files; that is no model", listing.repository, kMostFiles));
+    }
+    if (next.empty()) return {};
+    GPTOSS_TRY(net::Url following, net::ResolveUrl(url, next));
+    if (following.origin() != policy_.endpoint().origin()) {
+      return Fail(ErrorCode::kDataLoss,
+                  fmt::format("{} says that its listing goes on at {}; another server is not asked for it",
+                              url.host, following.host));
+    }
+    url = std::move(following);
+  }
+}
+
 Result<Listing> RealHubClient::List(const std::string& repository, const std::string& commit,
                                     const CancelToken& cancel) {
   if (!IsCommit(commit)) return Fail(ErrorCode::kInvalidArgument, "a commit has 40 hex digits");
@@ -231,32 +263,7 @@ Result<Listing> RealHubClient::List(const std::string& repository, const std::st
                   .is_private = info.is_private};
   GPTOSS_TRY(net::Url url, Address(fmt::format("/api/models/{}/tree/{}?recursive=true&expand=false",
                                                net::PercentEncode(repository, "/"), commit)));
-  std::set<std::string> seen;
-  std::uint64_t bytes = 0;
-  for (std::string next;; GPTOSS_CHECK_OK(CheckOnline())) {
-    if (!seen.insert(url.text).second || seen.size() > kMostPages) {
-      return Fail(ErrorCode::kDataLoss,
-                  fmt::format("the listing of {} at {} never ends", repository, url.host));
-    }
-    GPTOSS_TRY(const std::string json, AskJson(url, repository, "the listing of " + repository,
-                                               kMostJsonBytes - bytes, &next, cancel));
-    bytes += json.size();
-    if (auto status = ParseTreePage(json, listing.files); !status) {
-      return std::unexpected(std::move(status).error().Within(url.host));
-    }
-    if (listing.files.size() > kMostFiles) {
-      return Fail(ErrorCode::kDataLoss,
-                  fmt::format("{} has more than {} files; that is no model", repository, kMostFiles));
-    }
-    if (next.empty()) break;
-    GPTOSS_TRY(net::Url following, net::ResolveUrl(url, next));
-    if (following.origin() != policy_.endpoint().origin()) {
-      return Fail(ErrorCode::kDataLoss,
-                  fmt::format("{} says that its listing goes on at {}; another server is not asked for it",
-                              url.host, following.host));
-    }
-    url = std::move(following);
-  }
+  GPTOSS_CHECK_OK(Pages(std::move(url), listing, cancel));
   std::ranges::sort(listing.files, {}, &FileEntry::path);
   return listing;
 }
