@@ -84,8 +84,8 @@ Result<FileEntry> ReadFileEntry(const dom::object& object) {
   if (!sha256 || !sha256->is_sha256()) return bad("no SHA-256 of 64 hex digits");
   std::uint64_t lfs_size = 0;
   if (pointer["size"].get(lfs_size) != simdjson::SUCCESS) return bad("no LFS size that is a number of bytes");
+  if (lfs_size != size) return bad("two sizes that differ");
   file.hash = *sha256;
-  file.size = lfs_size;
   return file;
 }
 

@@ -50,7 +50,7 @@ Result<net::Url> RequestPolicy::Redirect(const net::Url& from, const net::HttpHe
     return Fail(ErrorCode::kDataLoss, fmt::format("{} redirects to something that is no web address ({})",
                                                   from.host, to.error().message));
   }
-  if (from.secure() && !to->secure() && !endpoint_.loopback()) {
+  if (from.secure() && !to->secure() && !(endpoint_.loopback() && to->loopback())) {
     return Fail(
         ErrorCode::kPermissionDenied,
         fmt::format("{} redirects to {} without encryption; that is not followed", from.host, to->host));
