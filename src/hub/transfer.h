@@ -25,6 +25,7 @@ struct BlobJob {
   FileEntry file;
   std::filesystem::path blob;  // final place: …/blobs/<hash>; its folder exists
   std::filesystem::path lock;  // …/.locks/<repo>/<hash>.lock: flock(2) held while the blob is fetched
+  bool replace = false;  // a blob of that size is there, but was found damaged: fetch, then take its place
 };
 
 // Monotonic per run; `verified` counts bytes whose hash was checked or that were there before.

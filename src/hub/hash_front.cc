@@ -1,0 +1,153 @@
+#include "hub/hash_front.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace gptoss::hub {
+namespace {
+
+constexpr std::uint64_t kStep = 16 * kExtentBytes;  // then it looks whether it should stop
+
+// What to hash next: [begin, end) of live bytes, or one extent that has to be proved first.
+struct Piece {
+  std::uint64_t begin = 0, end = 0;
+  std::optional<Extent> to_prove;
+};
+
+Piece NextPiece(const FileTask& file) {
+  Piece piece{.begin = file.hashed, .end = file.held.RunEnd(file.hashed)};
+  // Not beyond the stretch that has one sum in the list of sums.
+  piece.end = std::min(piece.end, (file.hashed / kExtentBytes + 1) * kExtentBytes);
+  const auto next = file.unverified.lower_bound(file.hashed);
+  if (next == file.unverified.end()) return piece;
+  if (next->first == file.hashed) {
+    piece.to_prove = next->second;
+    piece.end = file.hashed + next->second.length;
+  } else {
+    piece.end = std::min(piece.end, next->first);
+  }
+  return piece;
+}
+
+// The bytes kept from an earlier process are not what they were: they are fetched again.
+void Disprove(FileTask& file, const Extent& extent) {
+  file.unverified.erase(extent.offset);
+  file.held.Remove({extent.offset, extent.offset + extent.length});
+  file.partial->Forget(extent.offset, extent.length);
+}
+
+std::string DifferingRanges(const std::vector<std::uint64_t>& first, const std::vector<std::uint64_t>& second,
+                            std::uint64_t size) {
+  RangeSet differing;
+  for (std::size_t i = 0; i < std::min(first.size(), second.size()); ++i) {
+    if (first[i] != second[i]) {
+      differing.Add({i * kExtentBytes, std::min<std::uint64_t>(size, (i + 1) * kExtentBytes)});
+    }
+  }
+  const auto ranges = differing.Ranges();
+  if (ranges.empty()) {
+    return "both copies had the same bytes, so that server has another file than the listing says";
+  }
+  std::string text;
+  for (std::size_t i = 0; i < ranges.size() && i < 4; ++i) {
+    text += fmt::format("{}{}-{}", i == 0 ? "" : ", ", ranges[i].begin, ranges[i].end - 1);
+  }
+  if (ranges.size() > 4) text += fmt::format(" and {} more ranges", ranges.size() - 4);
+  return fmt::format(
+      "the two copies differed within the bytes {}, so something between changes what it carries", text);
+}
+
+// All bytes are hashed. Without the lock.
+void Finish(TransferState& state, FileTask& file) {
+  const bool right = file.hasher->Finish() == file.job.file.hash;
+  if (right) {
+    const Status published = file.partial->Publish();
+    const std::lock_guard lock(state.mutex);
+    if (!published) return state.FailWith(published.error());
+    file.phase = FileTask::Phase::kDone;
+    file.partial.reset();
+    file.lock.reset();
+    ++state.done_files;
+    return;
+  }
+  std::unique_lock lock(state.mutex);
+  std::string host = "the server";
+  if (file.location) {
+    if (const auto url = net::ParseUrl(file.location->url)) host = url->host;
+  }
+  if (file.partial->copy() >= 2) {
+    const std::string where = DifferingRanges(file.partial->first_sums(), file.sums, file.size());
+    file.partial->Drop();
+    return state.FailWith(
+        {ErrorCode::kDataLoss,
+         fmt::format("{} came from {} with a wrong hash twice; {}. Nothing was installed from it; try again "
+                     "later or over another network",
+                     file.job.file.path, host, where)});
+  }
+  state.notice =
+      fmt::format("{} came from {} with a wrong hash; fetching it once more", file.job.file.path, host);
+  file.held.Clear();
+  file.unverified.clear();
+  file.location.reset();
+  file.fresh = true;
+  file.hashed = 0;
+  file.hasher = std::make_unique<ContentHasher>(file.job.file.hash.is_sha256(), file.size());
+  std::vector<std::uint64_t> sums = std::move(file.sums);
+  file.sums.clear();
+  if (Status status = file.partial->StartSecondCopy(std::move(sums)); !status) {
+    state.FailWith(std::move(status).error());
+  }
+}
+
+}  // namespace
+
+FileTask* NextToHash(TransferState& state) {
+  for (const auto& file : state.files) {
+    if (file->phase != FileTask::Phase::kActive || file->hashing) continue;
+    const std::uint64_t ready = file->held.RunEnd(file->hashed) - file->hashed;
+    const bool all = file->held.bytes() == file->size();
+    if ((all && file->flights.empty()) || ready >= 4 * kExtentBytes) return file.get();
+  }
+  return nullptr;
+}
+
+void HashFurther(TransferState& state, FileTask& file) {
+  std::vector<std::byte> buffer(kExtentBytes);
+  std::uint64_t done = 0;
+  for (;;) {
+    Piece piece;
+    {
+      const std::lock_guard lock(state.mutex);
+      if (state.stop || done >= kStep) return;
+      piece = NextPiece(file);
+      // Whole stretches only, so that each has one sum; the last may be shorter.
+      const std::uint64_t stretch = std::min(file.size(), (piece.begin / kExtentBytes + 1) * kExtentBytes);
+      if (piece.begin == file.size() && file.flights.empty()) break;
+      if (piece.begin == piece.end) return;
+      if (piece.begin % kExtentBytes == 0 && file.held.RunEnd(piece.begin) < stretch) return;
+    }
+    const auto bytes = std::span(buffer).first(static_cast<std::size_t>(piece.end - piece.begin));
+    if (Status status = file.partial->Read(piece.begin, bytes); !status) {
+      const std::lock_guard lock(state.mutex);
+      return state.FailWith(std::move(status).error());
+    }
+    if (piece.to_prove && ByteSum::Of(bytes) != piece.to_prove->sum) {
+      const std::lock_guard lock(state.mutex);
+      return Disprove(file, *piece.to_prove);
+    }
+    file.hasher->Update(bytes);
+    if (piece.begin % kExtentBytes == 0) file.stretch_sum = ByteSum();
+    file.stretch_sum.Update(bytes);
+    if (piece.end % kExtentBytes == 0 || piece.end == file.size()) {
+      file.sums.push_back(file.stretch_sum.Value());
+    }
+    done += bytes.size();
+    const std::lock_guard lock(state.mutex);
+    file.hashed = piece.end;
+    if (piece.to_prove) file.unverified.erase(piece.to_prove->offset);
+  }
+  Finish(state, file);
+}
+
+}  // namespace gptoss::hub

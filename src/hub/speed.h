@@ -1,0 +1,57 @@
+// How fast it goes, and how many connections that is worth. Pure: time comes in as an argument.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+
+namespace gptoss::hub {
+
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+// Bytes a second over the last seconds, and an estimate of the end that does not jump. One thread at a time.
+class SpeedMeter {
+ public:
+  // `bytes` that have come so far; never less than before.
+  void Observe(SteadyTime now, std::uint64_t bytes);
+  // After a pause: the past says nothing any more.
+  void Restart();
+  double bytes_per_second() const;
+  // -1: not known yet.
+  double SecondsFor(std::uint64_t bytes) const;
+
+ private:
+  struct Sample {
+    SteadyTime time;
+    std::uint64_t bytes;
+  };
+  std::deque<Sample> samples_;
+  double smooth_ = 0;  // for the estimate
+};
+
+// Tries one connection more, keeps it if that made things faster, takes it back if not; later tries one less.
+// Parallel is no free win: on some lines many connections are slower than one. One thread at a time.
+class ConnectionGovernor {
+ public:
+  explicit ConnectionGovernor(int most);
+  int target() const { return target_; }
+  // Regularly. `active`: connections that carry content now; below the target nothing can be learnt.
+  void Observe(SteadyTime now, std::uint64_t bytes, int active);
+  // The server asked for less (429, 503).
+  void BackOff(SteadyTime now);
+
+ private:
+  enum class Trial : std::uint8_t { kNone, kMore, kFewer };
+  void Restart(SteadyTime now);
+  void Decide(SteadyTime now, double rate);
+
+  const int most_;
+  int target_;
+  Trial trial_ = Trial::kNone, last_trial_ = Trial::kNone;
+  double base_rate_ = 0;  // before the trial
+  bool started_ = false, measuring_ = false;
+  SteadyTime since_{}, hold_until_{};
+  std::uint64_t bytes_ = 0;
+};
+
+}  // namespace gptoss::hub
