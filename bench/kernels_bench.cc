@@ -3,97 +3,24 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <functional>
 #include <random>
 #include <string>
 #include <vector>
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/thread_pool.h"
+#include "ceilings.h"
 #include "platform/system.h"
 
-namespace gptoss {
+namespace gptoss::bench {
 namespace {
 
 constexpr std::int64_t kSide = 2880;  // hidden and expert width of gpt-oss-20b
 constexpr std::int64_t kRowGrain = 64;
 constexpr std::int64_t kArena = std::int64_t{1} << 30;  // far beyond any cache
 constexpr double kFlopPerToken = 6.05e9;                // gpt-oss-20b without the unembedding
-
-double BestSeconds(int rounds, const std::function<void()>& work) {
-  double best = 1e9;
-  for (int i = 0; i < rounds; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    work();
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  return best;
-}
-
-volatile std::uint64_t g_sink = 0;  // keeps the compiler from dropping what is only timed
-
-double ReadCeiling(ThreadPool& pool, const std::vector<std::byte>& arena) {
-  typedef std::uint64_t U64x4 __attribute__((vector_size(32)));
-  const auto bytes = static_cast<std::int64_t>(arena.size());
-  const double seconds = BestSeconds(5, [&] {
-    pool.ParallelFor(bytes / 4096, 256, [&](std::int64_t begin, std::int64_t end, int) {
-      U64x4 sums[4] = {};
-      for (const std::byte *p = arena.data() + begin * 4096, *stop = arena.data() + end * 4096; p < stop;
-           p += 128) {
-        __builtin_prefetch(p + 2048);
-        __builtin_prefetch(p + 2112);
-        for (int i = 0; i < 4; ++i) {
-          U64x4 v;
-          __builtin_memcpy(&v, p + 32 * i, 32);
-          sums[i] += v;
-        }
-      }
-      const U64x4 sum = sums[0] + sums[1] + sums[2] + sums[3];
-      g_sink = g_sink + sum[0] + sum[1] + sum[2] + sum[3];
-    });
-  });
-  return static_cast<double>(bytes) / seconds;
-}
-
-#if defined(__x86_64__)
-__attribute__((target("avx512f,avx512vnni"))) void VnniRounds(std::int64_t rounds) {
-  __m512i sums[12];
-  for (__m512i& sum : sums) sum = _mm512_setzero_si512();
-  __m512i x = _mm512_set1_epi32(static_cast<int>(rounds)), y = _mm512_set1_epi8(3);
-  for (std::int64_t i = 0; i < rounds; ++i) {
-#pragma GCC unroll 12
-    for (__m512i& sum : sums) sum = _mm512_dpbusd_epi32(sum, x, y);
-  }
-  for (const __m512i& sum : sums) x = _mm512_add_epi32(x, sum);
-  std::uint64_t words[8];
-  _mm512_storeu_si512(words, x);
-  g_sink = g_sink + words[0];
-}
-#endif
-
-// Operations (two per product) per second of 8-bit dot products in registers; 0 where it is not measured.
-double Int8Ceiling(ThreadPool& pool) {
-#if defined(__x86_64__)
-  if (ThisCpu().avx512_vnni) {
-    constexpr std::int64_t kRounds = 2'000'000;
-    const std::int64_t pieces = pool.threads() * 4;
-    const double seconds = BestSeconds(3, [&] {
-      pool.ParallelFor(pieces, 1, [&](std::int64_t begin, std::int64_t end, int) {
-        for (std::int64_t i = begin; i < end; ++i) VnniRounds(kRounds);
-      });
-    });
-    return static_cast<double>(pieces * kRounds * 12 * 64 * 2) / seconds;
-  }
-#endif
-  return 0;
-}
 
 struct Weights {
   std::vector<std::byte> scales;
@@ -177,7 +104,7 @@ int Run(int threads) {
     const std::uint64_t bits = rng() & 0x3f7f3f7f3f7f3f7fU;  // finite in BF16 too
     __builtin_memcpy(&arena[i], &bits, 8);
   }
-  const double read = ReadCeiling(pool, arena), int8 = Int8Ceiling(pool);
+  const double read = ReadCeiling(pool, arena), int8 = MeasureMatrixCeilings(pool).vnni_int8;
   fmt::print("{}, {} threads\nread {:.1f} GB/s, int8 {:.0f} GOP/s\n\n", CpuName(), threads, read / 1e9,
              int8 / 1e9);
   fmt::print("{:<13} {:<14} {:>5} {:>8} {:>7} {:>9} {:>7} {:>8}\n", "kernels", "format", "rows", "GB/s",
@@ -216,9 +143,9 @@ int Run(int threads) {
 }
 
 }  // namespace
-}  // namespace gptoss
+}  // namespace gptoss::bench
 
 int main(int argc, char** argv) {
   const int threads = argc > 1 ? std::atoi(argv[1]) : gptoss::UsableCpus();
-  return gptoss::Run(std::clamp(threads, 1, 1024));
+  return gptoss::bench::Run(std::clamp(threads, 1, 1024));
 }
