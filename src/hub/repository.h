@@ -20,6 +20,8 @@ struct ContentHash {
 };
 Result<ContentHash> ParseContentHash(
     std::string_view hex);  // kDataLoss unless 40 or 64 lower-case hex digits
+// 40 lower-case hex digits.
+bool IsCommit(std::string_view text);
 
 struct FileEntry {
   std::string path;        // relative, '/' between parts; validated (ValidateListing)
@@ -37,6 +39,8 @@ struct ModelReference {
 };
 // org/name[@revision][:pattern]. kInvalidArgument with a sentence. Refuses "--", "..", control characters.
 Result<ModelReference> ParseModelReference(std::string_view text);
+// The way back; "@main" is left out.
+std::string ToString(const ModelReference& reference);
 
 struct Listing {
   std::string repository;
@@ -48,14 +52,25 @@ struct Listing {
   bool gated = false, is_private = false;
 };
 
-// Refuses the whole listing (kDataLoss, naming the entry) if any name is absolute, has "..", ".", empty
-// parts, a backslash, control characters, invalid UTF-8, a drive letter, a part over 255 or a path over 1024
-// bytes; if two entries are equal or differ only in case (Unicode simple folding; `case_insensitive_disk`
-// decides whether that is refused); if a name is both file and folder; if a size is absurd (> 4 TB); if there
-// are no files or more than 100,000.
+// A relative name that can be used below a folder: kDataLoss with the reason if it is empty or absolute, has
+// "..", ".", ".git" or empty parts, a backslash, control or direction characters, invalid UTF-8, a drive
+// letter, a part over 255 or a path over 1024 bytes.
+Status ValidatePath(std::string_view path);
+
+// Refuses the whole listing (kDataLoss, naming the entry) if any name fails ValidatePath or any hash or the
+// commit is not hex; if two entries are equal; if a name is both file and folder; if a size is absurd
+// (> 4 TB); if there are no files or more than 100,000. With `case_insensitive_disk` names that differ only
+// in case (full Unicode case folding) or in composition (NFC against NFD) are equal, as they are for APFS,
+// exFAT and folders of ext4 with case folding.
 Status ValidateListing(const Listing& listing, bool case_insensitive_disk);
+// What such a disk compares names by.
+std::string CollisionKey(std::string_view path);
 
 // Python's fnmatchcase as the Hub's clients use it: '*' crosses '/', a trailing '/' means all below.
 bool MatchesPattern(std::string_view path, std::string_view pattern);
+// Those that match any of `include` (empty: all) and none of `exclude`.
+std::vector<FileEntry> SelectFiles(const std::vector<FileEntry>& files,
+                                   const std::vector<std::string>& include,
+                                   const std::vector<std::string>& exclude);
 
 }  // namespace gptoss::hub
