@@ -97,9 +97,9 @@ TEST_F(Cache, AReadOnlyPlaceIsNoticedBeforeAnythingElse) {
   fs::permissions(cache_.blobs(), fs::perms(0555));
   const uid_t user = ::geteuid();
   // Root may write everywhere: be nobody for a moment.
-  if (user == 0) ASSERT_EQ(::seteuid(65534), 0);
+  ASSERT_EQ(user == 0 ? ::seteuid(65534) : 0, 0);
   const Status status = PrepareRepository(cache_);
-  if (user == 0) ASSERT_EQ(::seteuid(0), 0);
+  ASSERT_EQ(user == 0 ? ::seteuid(0) : 0, 0);
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().code, ErrorCode::kPermissionDenied);
   EXPECT_NE(status.error().message.find("HF_HUB_CACHE"), std::string::npos);

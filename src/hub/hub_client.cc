@@ -18,11 +18,6 @@ constexpr std::uint64_t kMostJsonBytes = 32ULL << 20;  // decoded, all pages tog
 constexpr std::size_t kMostPages = 2000;
 constexpr std::size_t kMostFiles = 100'000;  // ValidateListing's bound, seen before the memory is spent
 
-bool IsCommit(std::string_view text) {
-  const auto hash = ParseContentHash(text);
-  return hash && !hash->is_sha256();
-}
-
 class RealHubClient : public HubClient {
  public:
   RealHubClient(const HubOptions& options, RequestPolicy policy, std::unique_ptr<net::HttpClient> http)
