@@ -102,7 +102,9 @@ Status WriteFileAtomic(const std::filesystem::path& path, std::string_view bytes
   std::string temporary = path.string() + ".XXXXXX";
   const FileDescriptor fd(::mkstemp(temporary.data()));
   if (fd.get() < 0) return FailErrno("create a file beside", path, errno);
-  ::fchmod(fd.get(), 0644);
+  // A file that somebody made private stays private.
+  struct stat old{};
+  ::fchmod(fd.get(), ::stat(path.c_str(), &old) == 0 ? old.st_mode & 0777 : 0644);
   Status status = WriteAll(fd.get(), bytes, path);
   if (status && ::fsync(fd.get()) != 0) status = FailErrno("sync", path, errno);
   if (status && ::rename(temporary.c_str(), path.c_str()) != 0) status = FailErrno("rename to", path, errno);

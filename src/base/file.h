@@ -16,6 +16,7 @@ namespace gptoss {
 // Reads a regular file of at most `max_bytes` (kOutOfRange beyond).
 Result<std::string> ReadFile(const std::filesystem::path& path, std::uint64_t max_bytes = 1ULL << 30);
 // Writes to a temporary name beside `path`, syncs, renames: the old file or the new one, never half of one.
+// A file that is there keeps its permissions; a new one gets 0644.
 Status WriteFileAtomic(const std::filesystem::path& path, std::string_view bytes);
 // Makes the folder and those above it that are missing, each for its owner only (0700). What is there already
 // stays as it is.

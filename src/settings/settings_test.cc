@@ -227,7 +227,7 @@ TEST_F(SettingsTest, PathsKnowTheHomeAndTheWorkingFolder) {
 TEST_F(SettingsTest, ValuesSurviveTheWayOutAndBack) {
   std::mt19937_64 random(1);
   for (const Declaration& d : kDeclarations) {
-    for (int i = 0; i < 50; ++i) {
+    for (int i = 0; i < 8; ++i) {
       std::string text(d.fallback);
       if (d.type == SettingType::kInteger && d.choices.empty()) text = std::to_string(random() % 200 + 1);
       if (d.type == SettingType::kNumber)

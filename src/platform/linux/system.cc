@@ -13,6 +13,8 @@
 #include <limits>
 #include <string_view>
 
+#include "platform/memory.h"
+
 namespace gptoss {
 namespace {
 
@@ -28,13 +30,6 @@ std::uint64_t FieldOf(const char* path, std::string_view key) {
     return value;
   }
   return 0;
-}
-
-// A control-group file holds one number or the word "max".
-std::uint64_t NumberIn(const std::string& path, std::uint64_t otherwise) {
-  std::ifstream file(path);
-  std::uint64_t value = 0;
-  return file >> value ? value : otherwise;
 }
 
 // Folder of this process' control group (version 2), "" where there is none.
@@ -60,18 +55,10 @@ int QuotaCpus() {
 MemoryInfo SystemMemory() {
   MemoryInfo info{FieldOf("/proc/meminfo", "MemTotal:") * 1024,
                   FieldOf("/proc/meminfo", "MemAvailable:") * 1024};
-  const std::string group = ControlGroup();
-  if (group.empty()) return info;
-  constexpr std::uint64_t kNone = std::numeric_limits<std::uint64_t>::max();
-  const std::uint64_t limit =
-      std::min(NumberIn(group + "/memory.max", kNone), NumberIn(group + "/memory.high", kNone));
-  if (limit == kNone) return info;
-  const std::uint64_t used = NumberIn(group + "/memory.current", 0);
-  // Clean page cache counts as used but is given back on demand.
-  const std::uint64_t cache = FieldOf((group + "/memory.stat").c_str(), "inactive_file");
-  const std::uint64_t held = used > cache ? used - cache : 0;
-  info.total = std::min(info.total, limit);
-  info.available = std::min(info.available, limit > held ? limit - held : 0);
+  if (const auto group = ControlGroupMemory()) {
+    info.total = std::min(info.total, group->limit);
+    info.available = std::min(info.available, group->limit - group->used);
+  }
   return info;
 }
 
