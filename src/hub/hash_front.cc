@@ -7,6 +7,7 @@
 namespace gptoss::hub {
 namespace {
 
+constexpr std::uint64_t kRead = 256 * 1024;         // stays in the cache between reading and hashing
 constexpr std::uint64_t kStep = 16 * kExtentBytes;  // then it looks whether it should stop
 
 // What to hash next: [begin, end) of live bytes, or one extent that has to be proved first.
@@ -17,8 +18,7 @@ struct Piece {
 
 Piece NextPiece(const FileTask& file) {
   Piece piece{.begin = file.hashed, .end = file.held.RunEnd(file.hashed)};
-  // Not beyond the stretch that has one sum in the list of sums.
-  piece.end = std::min(piece.end, (file.hashed / kExtentBytes + 1) * kExtentBytes);
+  piece.end = std::min(piece.end, file.hashed + kRead);
   const auto next = file.unverified.lower_bound(file.hashed);
   if (next == file.unverified.end()) return piece;
   if (next->first == file.hashed) {
@@ -58,6 +58,24 @@ std::string DifferingRanges(const std::vector<std::uint64_t>& first, const std::
       "the two copies differed within the bytes {}, so something between changes what it carries", text);
 }
 
+// One sum per kExtentBytes of a whole copy, to be held against those of the other copy. Only needed when a
+// hash was wrong, so it is read again then instead of summed always.
+Result<std::vector<std::uint64_t>> SumsOf(TransferState& state, const FileTask& file) {
+  std::vector<std::uint64_t> sums;
+  std::vector<std::byte> buffer(kExtentBytes);
+  for (std::uint64_t at = 0; at < file.size(); at += kExtentBytes) {
+    {
+      const std::lock_guard lock(state.mutex);
+      if (state.stop) return Fail(ErrorCode::kCancelled, "cancelled; what has come is kept");
+    }
+    const auto bytes =
+        std::span(buffer).first(static_cast<std::size_t>(std::min(kExtentBytes, file.size() - at)));
+    GPTOSS_CHECK_OK(file.partial->Read(at, bytes));
+    sums.push_back(ByteSum::Of(bytes));
+  }
+  return sums;
+}
+
 // All bytes are hashed. Without the lock.
 void Finish(TransferState& state, FileTask& file) {
   const bool right = file.hasher->Finish() == file.job.file.hash;
@@ -71,13 +89,15 @@ void Finish(TransferState& state, FileTask& file) {
     ++state.done_files;
     return;
   }
-  std::unique_lock lock(state.mutex);
+  auto sums = SumsOf(state, file);
+  const std::lock_guard lock(state.mutex);
+  if (!sums) return state.FailWith(std::move(sums).error());
   std::string host = "the server";
   if (file.location) {
     if (const auto url = net::ParseUrl(file.location->url)) host = url->host;
   }
   if (file.partial->copy() >= 2) {
-    const std::string where = DifferingRanges(file.partial->first_sums(), file.sums, file.size());
+    const std::string where = DifferingRanges(file.partial->first_sums(), *sums, file.size());
     file.partial->Drop();
     return state.FailWith(
         {ErrorCode::kDataLoss,
@@ -93,9 +113,7 @@ void Finish(TransferState& state, FileTask& file) {
   file.fresh = true;
   file.hashed = 0;
   file.hasher = std::make_unique<ContentHasher>(file.job.file.hash.is_sha256(), file.size());
-  std::vector<std::uint64_t> sums = std::move(file.sums);
-  file.sums.clear();
-  if (Status status = file.partial->StartSecondCopy(std::move(sums)); !status) {
+  if (Status status = file.partial->StartSecondCopy(std::move(*sums)); !status) {
     state.FailWith(std::move(status).error());
   }
 }
@@ -121,11 +139,8 @@ void HashFurther(TransferState& state, FileTask& file) {
       const std::lock_guard lock(state.mutex);
       if (state.stop || done >= kStep) return;
       piece = NextPiece(file);
-      // Whole stretches only, so that each has one sum; the last may be shorter.
-      const std::uint64_t stretch = std::min(file.size(), (piece.begin / kExtentBytes + 1) * kExtentBytes);
       if (piece.begin == file.size() && file.flights.empty()) break;
       if (piece.begin == piece.end) return;
-      if (piece.begin % kExtentBytes == 0 && file.held.RunEnd(piece.begin) < stretch) return;
     }
     const auto bytes = std::span(buffer).first(static_cast<std::size_t>(piece.end - piece.begin));
     if (Status status = file.partial->Read(piece.begin, bytes); !status) {
@@ -137,11 +152,6 @@ void HashFurther(TransferState& state, FileTask& file) {
       return Disprove(file, *piece.to_prove);
     }
     file.hasher->Update(bytes);
-    if (piece.begin % kExtentBytes == 0) file.stretch_sum = ByteSum();
-    file.stretch_sum.Update(bytes);
-    if (piece.end % kExtentBytes == 0 || piece.end == file.size()) {
-      file.sums.push_back(file.stretch_sum.Value());
-    }
     done += bytes.size();
     const std::lock_guard lock(state.mutex);
     file.hashed = piece.end;

@@ -71,8 +71,6 @@ struct FileTask {
   bool hashing = false;
   std::uint64_t hashed = 0;
   std::unique_ptr<ContentHasher> hasher;
-  std::vector<std::uint64_t> sums;  // per kExtentBytes
-  ByteSum stretch_sum;              // of the one that was begun
   SteadyTime last_sync{};
 
   std::uint64_t size() const { return job.file.size; }
