@@ -36,9 +36,10 @@ std::vector<fs::path> CandidatesFor(const std::string& path,
 }  // namespace
 
 // Verified before by us, and neither replaced nor written to since.
-bool InstallerParts::IsTrusted(const FileEntry& file, const fs::path& content) const {
+bool InstallerParts::IsTrusted(const std::vector<Manifest>& manifests, const FileEntry& file,
+                               const fs::path& content) {
   const std::int64_t time = ModificationTime(content);
-  for (const Manifest& manifest : store_.List()) {
+  for (const Manifest& manifest : manifests) {
     for (const ManifestFile& known : manifest.files) {
       if (known.hash != file.hash || known.size != file.size || known.mtime_ns == 0 || known.mtime_ns != time)
         continue;
@@ -51,13 +52,14 @@ bool InstallerParts::IsTrusted(const FileEntry& file, const fs::path& content) c
 
 Result<InstallerParts::Missing> InstallerParts::LookForContent(const Content& content,
                                                                InstallProgress& progress) const {
+  const std::vector<Manifest> manifests = store_.List();
   std::vector<PresentFile> unverified;
   std::set<std::string> absent;
   for (const FileEntry& file : content.files) {
     const auto found = FindContent(content.cache, content.commit, file);
     if (!found) {
       absent.insert(file.path);
-    } else if (IsTrusted(file, *found)) {
+    } else if (IsTrusted(manifests, file, *found)) {
       progress.FileDone(file.size, 0);
     } else {
       unverified.push_back({file, *found});

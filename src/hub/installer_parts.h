@@ -71,7 +71,8 @@ class InstallerParts : public Installer {
   Status Prepare(const Content& content, const Missing& missing) const;
   Status TakeReusable(const Content& content, Missing& missing, InstallProgress& progress) const;
   Status Fetch(const Content& content, const Missing& missing, bool check_index, InstallProgress& progress);
-  bool IsTrusted(const FileEntry& file, const std::filesystem::path& content) const;
+  static bool IsTrusted(const std::vector<Manifest>& manifests, const FileEntry& file,
+                        const std::filesystem::path& content);
   bool IsComplete(const InstallPlan& plan) const;
   Result<Listing> FindListing(const InstallTarget& target, const CancelToken& cancel, bool& whole);
   Result<Listing> ListOffline(const InstallTarget& target) const;
