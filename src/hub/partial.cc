@@ -332,6 +332,19 @@ bool BlobIsThere(const BlobJob& job) {
          static_cast<std::uint64_t>(info.st_size) == job.file.size;
 }
 
+bool HasLeftovers(const BlobJob& job) {
+  const int folder = OpenFolderOf(job.blob);
+  if (folder < 0) return false;
+  const std::string stem = job.blob.filename().string();
+  struct stat info{};
+  const auto exists = [&](const std::string& name) {
+    return ::fstatat(folder, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
+  };
+  const bool found = exists(stem + kPart) || exists(stem + kJournal) || exists(stem + kJournal + ".new");
+  ::close(folder);
+  return found;
+}
+
 Status RemoveLeftovers(const BlobJob& job) {
   const int folder = OpenFolderOf(job.blob);
   if (folder < 0) return {};

@@ -80,6 +80,9 @@ class Partial {
 std::uint64_t BytesInJournal(const BlobJob& job);
 // The blob is there: a regular file (also behind the links of a shared store) of the right size.
 bool BlobIsThere(const BlobJob& job);
+// Is there a partial or a journal of this file? A process that was killed just after it had published the
+// file leaves a journal alone.
+bool HasLeftovers(const BlobJob& job);
 // Removes partials, journals and what crashes left of them. Under the blob's lock.
 Status RemoveLeftovers(const BlobJob& job);
 

@@ -142,7 +142,7 @@ void Transfer::Activate(FileTask& file, std::unique_lock<std::mutex>& lock) {
   lock.unlock();
   const bool there = !file.job.replace && BlobIsThere(file.job);
   Result<std::optional<BlobLock>> taken = std::nullopt;
-  const bool leftovers = there && BytesInJournal(file.job) > 0;
+  const bool leftovers = there && HasLeftovers(file.job);
   if (!there || leftovers) taken = BlobLock::Try(file.job.lock);
   const bool mine = taken && *taken;
   // Again, now that nobody else can be at it.
