@@ -79,7 +79,7 @@ class Response:
     head_pace: float = 0           # seconds after each byte of the head
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(repr=False)
 class Entry:
     """One line of the log. `sent`: body bytes given to the socket."""
     number: int
@@ -95,10 +95,15 @@ class Entry:
     authorization: bool
     secret: bool  # a known token stood somewhere in the request
     user_agent: str
+    via: str
     status: int = 0
     sent: int = 0
     complete: bool = False
     fault: str = ""
+
+    def __repr__(self):
+        return (f"\n{self.number}: {self.method} {self.origin} {self.target[:120]} [{self.range or ''}]"
+                f"{' with token' if self.authorization else ''} -> {self.status}, {self.sent} bytes {self.fault}")
 
     @property
     def start(self):
@@ -141,7 +146,8 @@ class FakeHub:
         self.gzip = True             # JSON and small files compressed for those who ask
         self.sign_seconds = 3600     # life of a signed URL
         self.epoch = 0               # signed URLs of earlier epochs are refused: expire_urls()
-        self.cdn_etag = True         # the CDN gives strong ETags of its own
+        self.cdn_salt = "7"          # part of the CDN's strong ETags; None: it gives none
+        self.fronts = {}             # origin -> URL by which clients reach it, where something stands before it
         self.log, self.rules = [], []
         self._log_file = open(log_file, "a", encoding="utf-8") if log_file else None
         self._key = os.urandom(16)
@@ -150,10 +156,11 @@ class FakeHub:
         self._connections = {}
         self._count = 0
         self._tls = tls
-        self._listeners = {}
+        self._listeners, self._ports = {}, {}
         for origin in ("hub", "cdn", "other", "proxy"):
             listener = socket.create_server(("127.0.0.1", port if origin == "hub" else 0), backlog=128)
             self._listeners[origin] = listener
+            self._ports[origin] = listener.getsockname()[1]
             threading.Thread(target=self._accept, args=(origin, listener), daemon=True).start()
 
     # --- for tests -------------------------------------------------------------------------------------------
@@ -165,8 +172,13 @@ class FakeHub:
         self.close()
 
     def url(self, origin, host="127.0.0.1"):
+        if origin in self.fronts:
+            return self.fronts[origin]
         scheme = "https" if self._tls and origin != "proxy" else "http"
-        return f"{scheme}://{host}:{self._listeners[origin].getsockname()[1]}"
+        return f"{scheme}://{host}:{self.port(origin)}"
+
+    def port(self, origin):
+        return self._ports[origin]
 
     @property
     def endpoint(self):
@@ -296,7 +308,7 @@ class FakeHub:
                 range=request.headers.get("Range"), if_range=request.headers.get("If-Range"),
                 authorization=request.headers.get("Authorization") is not None,
                 secret=any(token in head for token in self.tokens),
-                user_agent=request.headers.get("User-Agent", ""))
+                user_agent=request.headers.get("User-Agent", ""), via=request.headers.get("Via", ""))
             self.log.append(entry)
             self._change.notify_all()
         return entry
@@ -460,7 +472,7 @@ class FakeHub:
             return Response(302, headers, b"Found. Redirecting")
         if self.small_redirect and not cached:
             quoted = urllib.parse.quote(path)
-            headers += [("ETag", f'"{file.etag}"'), ("X-Linked-Size", str(file.size)),
+            headers += [("X-Linked-Etag", f'"{file.etag}"'), ("X-Linked-Size", str(file.size)),
                         ("Location", f"/api/resolve-cache/models/{repo.name}/{sha}/{quoted}?etag=%22{file.etag}%22")]
             return Response(307, headers, b"Temporary Redirect. Redirecting")
         headers += [("ETag", f'"{file.etag}"'), ("Content-Type", "text/plain; charset=utf-8")]
@@ -492,7 +504,8 @@ class FakeHub:
                 for file in files.values():
                     if file.lfs and file.sha256 == sha256:
                         headers = Headers([("Accept-Ranges", "bytes"), ("Content-Type", "application/octet-stream")])
-                        tag = f'"{hashlib.md5(sha256.encode()).hexdigest()}-7"' if self.cdn_etag else None
+                        tag = (f'"{hashlib.md5(sha256.encode()).hexdigest()}-{self.cdn_salt}"'
+                               if self.cdn_salt else None)
                         if tag:
                             headers.set("ETag", tag)
                         return ranged(request, headers, file.data, tag)
@@ -511,19 +524,20 @@ class FakeHub:
     # --- a forward proxy -------------------------------------------------------------------------------------
 
     def _proxy(self, sock, number, request):
-        """CONNECT, and requests with a whole URL. Logged as origin "proxy"."""
+        """CONNECT, and requests with a whole URL. Logged as origin "proxy". Every name is loopback to it, so that a
+        test may call the Hub by a name that is not."""
         entry = self._note("proxy", number, request)
         if request.method == "CONNECT":
-            host, port = request.target.rsplit(":", 1)
+            port = request.target.rsplit(":", 1)[1]
             head = b""
         else:
             url = urllib.parse.urlsplit(request.target)
-            host, port = url.hostname, url.port or 80
+            port = url.port or 80
             target = urllib.parse.urlunsplit(("", "", url.path or "/", url.query, ""))
             lines = [f"{request.method} {target} HTTP/1.1"] + [
                 f"{k}: {v}" for k, v in request.headers if not k.lower().startswith(("proxy-", "connection"))]
             head = ("\r\n".join(lines) + "\r\nConnection: close\r\n\r\n").encode() + request.body
-        with socket.create_connection((host, int(port)), 10) as upstream:
+        with socket.create_connection(("127.0.0.1", int(port)), 10) as upstream:
             if head:
                 upstream.sendall(head)
             else:

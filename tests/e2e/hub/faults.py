@@ -176,9 +176,13 @@ def longer(extra):
     return fault("longer", act)
 
 
-def flip(position, only_resumed=False):
-    """The byte at this position of the file has one wrong bit."""
+def flip(position, only_resumed=False, once=False):
+    """The byte at this position of the file has one wrong bit; `once`: the first time that it is sent."""
+    done = threading.Event()
+
     def act(exchange, response):
+        if once and done.is_set():
+            return response
         if response.status not in (200, 206) or (only_resumed and response.status != 206):
             return response
         if only_resumed and not exchange.entry.start:
@@ -188,6 +192,7 @@ def flip(position, only_resumed=False):
             body = bytearray(response.body)
             body[at] ^= 1
             response.body = bytes(body)
+            done.set()
         return response
     return fault("flip", act)
 
@@ -252,6 +257,7 @@ def redirect(target, code=302):
     """To `target`: a URL, or a function of the exchange that gives one."""
     def act(exchange, response):
         response.status, response.body = code, b"moved"
+        response.headers.drop("Content-Encoding")
         response.headers.set("Location", target(exchange) if callable(target) else target)
         return response
     return fault("redirect", act)
