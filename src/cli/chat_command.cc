@@ -159,7 +159,7 @@ class Chat {
     const CancelSource cancel;
     TurnOptions options;
     options.sampling = SamplingFor(arguments_, demo_);
-    options.max_tokens = arguments_.max_tokens;
+    options.max_tokens = arguments_.max_tokens.value_or(0);
     options.conversation_key = kConversationKey;
     options.cancel = cancel.token();
     interrupt_.BeginTurn(cancel);
@@ -204,7 +204,8 @@ class Chat {
   TextReporter text_;
 };
 
-Result<int> RunChat(const GenerationArguments& arguments) {
+Result<int> RunChat(GenerationArguments& arguments) {
+  GPTOSS_CHECK_OK(ApplySettings(arguments));
   GPTOSS_CHECK_OK(CheckArguments(arguments));
   GPTOSS_TRY(harmony::Conversation start, StartConversation(arguments));
   GPTOSS_TRY(const std::unique_ptr<LoadedModel> model, LoadSelectedModel(arguments));

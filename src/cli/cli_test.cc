@@ -4,8 +4,11 @@
 #include <csignal>
 
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <string>
 
+#include "cli/doctor_checks.h"
 #include "cli/eval_demo.h"
 #include "cli/generation_options.h"
 #include "cli/input.h"
@@ -13,6 +16,7 @@
 #include "cli/model_option.h"
 #include "cli/reporter.h"
 #include "cli/terminal.h"
+#include "settings/settings.h"
 
 namespace gptoss::cli {
 namespace {
@@ -99,6 +103,7 @@ TEST(Interrupt, CancelsTheTurnOrWakesTheReader) {
 }
 
 TEST(ModelOption, OptionThenVariableThenDemo) {
+  ::setenv("GPTOSS_CONFIG", "/nonexistent/config.toml", 1);
   ::setenv("GPTOSS_MODEL", "/from/variable", 1);
   EXPECT_EQ(SelectedModelPath("/from/option"), "/from/option");
   EXPECT_EQ(SelectedModelPath(""), "/from/variable");
@@ -106,6 +111,54 @@ TEST(ModelOption, OptionThenVariableThenDemo) {
   EXPECT_EQ(SelectedModelPath(""), std::nullopt);
   ::unsetenv("GPTOSS_MODEL");
   EXPECT_EQ(SelectedModelPath(""), std::nullopt);
+}
+
+TEST(GenerationOptions, SettingsFillWhatTheCommandLineLeavesOpen) {
+  ::setenv("GPTOSS_CONFIG", "/nonexistent/config.toml", 1);
+  const SamplingOptions engine;
+  EXPECT_EQ(Settings::Defaults()->Number("generation.temperature"), engine.temperature);
+  EXPECT_EQ(Settings::Defaults()->Number("generation.top_p"), engine.top_p);
+  EXPECT_EQ(Settings::Defaults()->Integer("generation.top_k"), engine.top_k);
+  EXPECT_EQ(Settings::Defaults()->Number("generation.min_p"), engine.min_p);
+  GenerationArguments arguments;
+  ASSERT_TRUE(ApplySettings(arguments));
+  EXPECT_EQ(arguments.temperature, std::nullopt);  // a default is no wish
+  EXPECT_EQ(arguments.max_tokens, std::nullopt);
+  EXPECT_EQ(arguments.effort, "medium");
+  ::setenv("GPTOSS_GENERATION_TEMPERATURE", "0.25", 1);
+  ::setenv("GPTOSS_GENERATION_MAX_TOKENS", "7", 1);
+  ::setenv("GPTOSS_GENERATION_REASONING_EFFORT", "high", 1);
+  GenerationArguments open, given;
+  given.temperature = 1.0;
+  given.max_tokens = 0;
+  given.effort = "low";
+  EXPECT_TRUE(ApplySettings(open));
+  EXPECT_TRUE(ApplySettings(given));
+  EXPECT_EQ(open.temperature, 0.25);
+  EXPECT_EQ(open.max_tokens, 7);
+  EXPECT_EQ(open.effort, "high");
+  EXPECT_EQ(given.temperature, 1.0);
+  EXPECT_EQ(given.max_tokens, 0);
+  EXPECT_EQ(given.effort, "low");
+  ::setenv("GPTOSS_GENERATION_TEMPERATURE", "hot", 1);
+  EXPECT_FALSE(ApplySettings(open));
+  for (const char* name : {"GPTOSS_GENERATION_TEMPERATURE", "GPTOSS_GENERATION_MAX_TOKENS",
+                           "GPTOSS_GENERATION_REASONING_EFFORT"})
+    ::unsetenv(name);
+}
+
+TEST(Doctor, FoldersSayWhoMayWrite) {
+  std::string name = (std::filesystem::temp_directory_path() / "gptoss-doctor-XXXXXX").string();
+  ASSERT_NE(::mkdtemp(name.data()), nullptr);
+  const std::filesystem::path folder = name;
+  EXPECT_EQ(CheckFolder("x", folder).health, Health::kOk);
+  EXPECT_EQ(CheckFolder("x", folder / "not" / "yet").health, Health::kOk);
+  std::filesystem::permissions(folder, std::filesystem::perms::all);
+  EXPECT_EQ(CheckFolder("x", folder).health, Health::kWarning);
+  std::ofstream(folder / "file") << "x";
+  EXPECT_EQ(CheckFolder("x", folder / "file").health, Health::kError);
+  EXPECT_EQ(CheckFolder("x", folder / "file" / "below").health, Health::kError);
+  std::filesystem::remove_all(folder);
 }
 
 TEST(GenerationOptions, TheDemoIsGreedyUnlessChanceIsWished) {

@@ -11,6 +11,8 @@ namespace gptoss::cli {
 void AddRunCommand(CLI::App& app, int& exit_code);
 void AddChatCommand(CLI::App& app, int& exit_code);
 void AddInspectCommand(CLI::App& app, int& exit_code);
+void AddConfigCommand(CLI::App& app, int& exit_code);  // config list | get | set | unset | path
+void AddDoctorCommand(CLI::App& app, int& exit_code);
 void AddTokenizeCommand(CLI::App& app, int& exit_code);
 void AddHarmonyCommand(CLI::App& app, int& exit_code);     // harmony render | parse
 void AddEvalCommand(CLI::App& app, int& exit_code);        // eval logits | greedy | demo

@@ -11,6 +11,7 @@
 
 #include "cli/commands.h"
 #include "cli/terminal.h"
+#include "settings/declarations.h"
 
 namespace gptoss::cli {
 
@@ -44,6 +45,8 @@ bool IsPath(const std::string& type) { return type == "PATH" || type == "FILE" |
 
 std::vector<std::string> Choices(const std::string& type) {
   std::vector<std::string> choices;
+  if (type == "SETTING")
+    for (const Declaration& declaration : kDeclarations) choices.emplace_back(declaration.name);
   if (type.find('|') == std::string::npos) return choices;
   for (std::size_t at = 0; at <= type.size();) {
     const std::size_t bar = std::min(type.find('|', at), type.size());
@@ -58,7 +61,7 @@ void Collect(CLI::App& app, const std::string& path, std::vector<CommandWords>& 
   for (const CLI::Option* option : app.get_options()) {
     const std::string type = option->get_type_name();
     if (!option->nonpositional()) {
-      words.choices = Choices(type);
+      for (std::string& choice : Choices(type)) words.choices.push_back(std::move(choice));
       continue;
     }
     OptionWords entry;

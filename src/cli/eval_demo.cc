@@ -123,7 +123,7 @@ Result<int> Evaluate(const EvalArguments& arguments) {
   interrupt.BeginTurn(cancel);
   TurnOptions options;
   options.sampling.temperature = 0;
-  options.max_tokens = arguments.max_tokens;
+  options.max_tokens = arguments.max_tokens.value_or(0);
   options.cancel = cancel.token();
   std::map<std::string, Tally> tallies;
   Tally all;

@@ -10,6 +10,7 @@
 #include "base/utf8.h"
 #include "cli/input.h"
 #include "cli/model_option.h"
+#include "cli/settings_option.h"
 #include "cli/terminal.h"
 
 namespace gptoss::cli {
@@ -58,6 +59,10 @@ Result<harmony::ToolDescription> ParseTool(const Json& entry, std::string_view w
   return tool;
 }
 
+Result<harmony::ReasoningEffort> EffortOf(const GenerationArguments& arguments) {
+  return harmony::ParseReasoningEffort(arguments.effort.empty() ? "medium" : arguments.effort);
+}
+
 }  // namespace
 
 void AddEngineOptions(CLI::App& app, GenerationArguments& arguments) {
@@ -100,15 +105,40 @@ void AddGenerationOptions(CLI::App& app, GenerationArguments& arguments) {
   app.add_flag("-q,--quiet", arguments.quiet, "No remarks on stderr, only errors");
 }
 
+Status ApplySettings(GenerationArguments& arguments) {
+  GPTOSS_TRY(const Settings::Pointer settings, LoadSettings(arguments.quiet));
+  // A default is no wish: the demo stays greedy, and what is not told is left to the engine.
+  const auto set = [&](std::string_view name) {
+    const auto index = FindSetting(name);
+    return index && settings->entry(*index).origin != SettingOrigin::kDefault;
+  };
+  GenerationArguments& a = arguments;
+  if (!a.temperature && set("generation.temperature"))
+    a.temperature = settings->Number("generation.temperature");
+  if (!a.top_p && set("generation.top_p")) a.top_p = settings->Number("generation.top_p");
+  if (!a.min_p && set("generation.min_p")) a.min_p = settings->Number("generation.min_p");
+  if (!a.top_k && set("generation.top_k"))
+    a.top_k = static_cast<std::int32_t>(settings->Integer("generation.top_k"));
+  if (const auto seed = settings->IntegerIfSet("generation.seed"); seed && !a.seed)
+    a.seed = static_cast<std::uint64_t>(*seed);
+  if (!a.max_tokens) a.max_tokens = settings->IntegerIfSet("generation.max_tokens");
+  if (!a.context) a.context = settings->IntegerIfSet("memory.context_tokens");
+  if (!a.threads) a.threads = static_cast<int>(settings->Integer("engine.threads"));
+  if (a.effort.empty()) a.effort = settings->Enum("generation.reasoning_effort");
+  a.precise = a.precise || settings->Bool("engine.precise");
+  a.buffer_chunks = static_cast<std::size_t>(settings->Integer("stream.buffer_chunks"));
+  return {};
+}
+
 Status CheckArguments(const GenerationArguments& arguments) {
   const auto invalid = [](std::string message) {
     return Fail(ErrorCode::kInvalidArgument, std::move(message));
   };
-  if (auto effort = harmony::ParseReasoningEffort(arguments.effort); !effort)
+  if (auto effort = EffortOf(arguments); !effort)
     return invalid(fmt::format("--effort is low, medium or high, not '{}'", arguments.effort));
-  if (arguments.max_tokens < 0) return invalid("--max-tokens cannot be negative");
-  if (arguments.context < 0) return invalid("--context cannot be negative");
-  if (arguments.threads < 0 || arguments.threads > 1024)
+  if (arguments.max_tokens.value_or(0) < 0) return invalid("--max-tokens cannot be negative");
+  if (arguments.context.value_or(0) < 0) return invalid("--context cannot be negative");
+  if (const int threads = arguments.threads.value_or(0); threads < 0 || threads > 1024)
     return invalid("--threads is a number from 0 to 1024");
   auto sampling = ValidateSampling(SamplingFor(arguments, false));
   if (!sampling) return invalid(sampling.error().message);
@@ -141,9 +171,10 @@ Result<std::unique_ptr<LoadedModel>> LoadSelectedModel(const GenerationArguments
                           terminal));
   }
   LoadedModel::Options options;
-  options.backend.threads = arguments.threads;
+  options.backend.threads = arguments.threads.value_or(0);
   options.backend.precise = arguments.precise;
-  options.engine.context_tokens = arguments.context;
+  options.engine.context_tokens = arguments.context.value_or(0);
+  options.engine.stream_capacity = arguments.buffer_chunks;
   auto model = LoadedModel::Load(checkpoint, options);
   if (progress) terminal.Write("\r\x1b[2K");
   return model;
@@ -152,7 +183,7 @@ Result<std::unique_ptr<LoadedModel>> LoadSelectedModel(const GenerationArguments
 Result<harmony::Conversation> StartConversation(const GenerationArguments& arguments) {
   harmony::Conversation conversation;
   harmony::SystemContent system;
-  GPTOSS_TRY(system.reasoning_effort, harmony::ParseReasoningEffort(arguments.effort));
+  GPTOSS_TRY(system.reasoning_effort, EffortOf(arguments));
   system.conversation_start_date = Today();
   conversation.messages.push_back(harmony::SystemMessage(std::move(system)));
   harmony::DeveloperContent developer;

@@ -19,15 +19,15 @@ namespace gptoss::cli {
 // As given on the command line; what is absent is decided when the model is known.
 struct GenerationArguments {
   std::string model;
-  std::string effort = "medium";
+  std::string effort;  // "": the setting, else medium
   std::string instructions;
   std::string tools_file;
   std::optional<double> temperature, top_p, min_p;
   std::optional<std::int32_t> top_k;
   std::optional<std::uint64_t> seed;
-  std::int64_t max_tokens = 0;
-  std::int64_t context = 0;
-  int threads = 0;
+  std::optional<std::int64_t> max_tokens, context;
+  std::optional<int> threads;
+  std::size_t buffer_chunks = 64;
   bool precise = false;
   bool show_reasoning = false;
   bool stats = false;
@@ -36,6 +36,10 @@ struct GenerationArguments {
 
 void AddEngineOptions(CLI::App& app, GenerationArguments& arguments);      // --context, --threads, --precise
 void AddGenerationOptions(CLI::App& app, GenerationArguments& arguments);  // these and all others
+
+// What the command line leaves open is taken from the settings, where somebody has set it there. Errors: the
+// settings are broken.
+Status ApplySettings(GenerationArguments& arguments);
 
 // Everything that can be wrong without a model, checked before one is loaded.
 Status CheckArguments(const GenerationArguments& arguments);

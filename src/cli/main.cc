@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/settings_option.h"
 #include "cli/terminal.h"
 #include "cli/version.h"
 
@@ -80,10 +81,13 @@ int Main(int argc, char** argv) {
                "gptoss");
   app.set_version_flag("--version", gptoss::cli::VersionText(), "Print version, compiler, kernels and CPU");
   app.set_help_flag("-h,--help", "Print this help, or that of a command");
+  gptoss::cli::AddSetOption(app);
   app.require_subcommand(0, 1);
   gptoss::cli::AddRunCommand(app, exit_code);
   gptoss::cli::AddChatCommand(app, exit_code);
   gptoss::cli::AddInspectCommand(app, exit_code);
+  gptoss::cli::AddConfigCommand(app, exit_code);
+  gptoss::cli::AddDoctorCommand(app, exit_code);
   gptoss::cli::AddTokenizeCommand(app, exit_code);
   gptoss::cli::AddHarmonyCommand(app, exit_code);
   gptoss::cli::AddEvalCommand(app, exit_code);

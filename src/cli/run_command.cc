@@ -55,7 +55,8 @@ int TurnExitCode(const TurnResult& result) {
   return 1;
 }
 
-Result<int> Run(const RunArguments& arguments) {
+Result<int> Run(RunArguments& arguments) {
+  GPTOSS_CHECK_OK(ApplySettings(arguments));
   GPTOSS_CHECK_OK(CheckArguments(arguments));
   GPTOSS_TRY(harmony::Conversation conversation, StartConversation(arguments));
   GPTOSS_TRY(std::string prompt, ReadPrompt(arguments));
@@ -75,7 +76,7 @@ Result<int> Run(const RunArguments& arguments) {
   interrupt.BeginTurn(cancel);
   TurnOptions options;
   options.sampling = SamplingFor(arguments, demo);
-  options.max_tokens = arguments.max_tokens;
+  options.max_tokens = arguments.max_tokens.value_or(0);
   options.cancel = cancel.token();
   reporter.Begin(*model, demo);
   const TurnResult result = model->RunTurn(

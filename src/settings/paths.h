@@ -26,7 +26,7 @@ Result<std::filesystem::path> ConfigFile();
 Result<std::filesystem::path> ConfigDirectory();  // the folder of ConfigFile()
 Result<std::filesystem::path>
 StateDirectory();  // records, logs, sessions: to be kept, not to be carried around
-Result<std::filesystem::path> DataDirectory();   // installed models live in its models/
+Result<std::filesystem::path> DataDirectory();   // what is to be kept and is no record
 Result<std::filesystem::path> CacheDirectory();  // may be deleted at any time
 
 // Of the whole machine, written by its administrator: /etc/gptoss, or /Library/Application Support/gptoss. No

@@ -157,9 +157,10 @@ class SettingsLoader {
 };
 
 Result<SettingsInput> SettingsInput::FromProcess() {
-  GPTOSS_TRY(std::filesystem::path user_file, ConfigFile());
+  // Without a home folder there is no user's file, and all else still counts.
+  const auto user_file = ConfigFile();
   return SettingsInput{.system_file = SystemConfigFile(),
-                       .user_file = std::move(user_file),
+                       .user_file = user_file ? *user_file : std::filesystem::path(),
                        .environment = [](const char* name) -> const char* { return std::getenv(name); },
                        .flags = {}};
 }

@@ -244,6 +244,42 @@ TEST_F(SettingsTest, ValuesSurviveTheWayOutAndBack) {
   }
 }
 
+// docs/settings.md has the table that this makes.
+TEST(Docs, ListEverySettingAsItIsDeclared) {
+  std::string table, section;
+  const auto cell = [](std::string_view text) {
+    std::string out;
+    for (const char c : text) out += c == '|' ? std::string("\\|") : std::string(1, c);
+    return out;
+  };
+  for (const Declaration& d : kDeclarations) {
+    const std::string_view name = d.name;
+    if (const auto its = name.substr(0, name.find('.')); its != section) {
+      section = its;
+      table += fmt::format(
+          "\n### {}\n| setting | type | default | range | variable, flag | what "
+          "|\n|---|---|---|---|---|---|\n",
+          section);
+    }
+    table +=
+        fmt::format("| `{}` | {} | {} | {}{} | `{}`{} | {} |\n", name, SettingTypeName(d.type),
+                    d.fallback.empty() ? "none" : fmt::format("`{}`", d.fallback), cell(DescribeRange(d)),
+                    d.unit.empty() ? "" : fmt::format(" ({})", d.unit), EnvironmentName(d),
+                    d.flag.empty() ? "" : fmt::format(", `{}`", d.flag), cell(d.help));
+  }
+  const std::filesystem::path page = std::filesystem::path(GPTOSS_SOURCE_DIR) / "docs/settings.md";
+  const auto text = ReadFile(page);
+  ASSERT_TRUE(text) << text.error().message;
+  constexpr std::string_view kBegin = "--gtest_filter='Docs*' -->\n", kEnd = "<!-- end -->\n";
+  const std::size_t begin = text->find(kBegin) + kBegin.size(), end = text->find(kEnd);
+  ASSERT_TRUE(end != std::string::npos && begin <= end);
+  const std::string whole = text->substr(0, begin) + table + "\n" + text->substr(end);
+  if (std::getenv("GPTOSS_WRITE_DOCS") != nullptr) {
+    ASSERT_TRUE(WriteFileAtomic(page, whole));
+  }
+  EXPECT_EQ(*ReadFile(page), whole) << "see the comment above the tables of docs/settings.md";
+}
+
 TEST(Paths, FollowXdgAndTheOverrides) {
 #if !defined(__APPLE__)
   const char* home = std::getenv("HOME");

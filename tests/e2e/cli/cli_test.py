@@ -24,6 +24,7 @@ SHORT = ["--max-tokens", "200"]
 def environment(**extra):
     env = {k: v for k, v in os.environ.items() if k not in ("GPTOSS_MODEL", "NO_COLOR")}
     env["TERM"] = "xterm"
+    env["GPTOSS_CONFIG"] = "/nonexistent/config.toml"  # not the settings of whoever runs the tests
     env.update(extra)
     return env
 

@@ -1,0 +1,244 @@
+#!/usr/bin/env python3
+"""Tests of `gptoss config`, `gptoss doctor`, --set and the settings of run, with the real program.
+
+Usage: settings_test.py PROGRAM SOURCE_DIR [unittest arguments]
+Only the standard library. Every test has folders of its own.
+"""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+PROGRAM = SOURCE = ""
+TIMEOUT = 120  # generous: sanitizer builds on shared machines
+
+
+class SettingsCase(unittest.TestCase):
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.home = pathlib.Path(temporary.name)
+        self.config = self.home / "config" / "config.toml"
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith(("GPTOSS_", "XDG_", "HF_"))}
+        self.env.update(HOME=str(self.home), TERM="xterm", GPTOSS_CONFIG=str(self.config),
+                        GPTOSS_STATE_DIR=str(self.home / "state"), GPTOSS_DATA_DIR=str(self.home / "data"),
+                        GPTOSS_CACHE_DIR=str(self.home / "cache"))
+
+    def gptoss(self, *args, stdin=b"", **env):
+        done = subprocess.run([PROGRAM, *args], input=stdin, capture_output=True, timeout=TIMEOUT,
+                              env={**self.env, **env})
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    def write(self, text):
+        self.config.parent.mkdir(exist_ok=True)
+        self.config.write_text(text)
+
+    def good(self, *args, **env):
+        code, out, err = self.gptoss(*args, **env)
+        self.assertEqual((code, err), (0, ""), args)
+        return out
+
+    def refused(self, code, *args, **env):
+        got, out, err = self.gptoss(*args, **env)
+        self.assertEqual((got, out), (code, ""), (args, err))
+        self.assertRegex(err, r"^gptoss: error: [^\n]+\n$")
+        return err
+
+
+class ConfigTest(SettingsCase):
+    def test_list_names_everything_with_origin_range_and_help(self):
+        rows = json.loads(self.good("config", "list", "--json"))
+        by_name = {row["name"]: row for row in rows}
+        self.assertGreater(len(rows), 25)
+        for row in rows:
+            self.assertEqual(row["origin"], "default", row)
+            self.assertTrue(row["help"] and row["range"] and row["environment"].startswith("GPTOSS_"), row)
+        self.assertEqual(by_name["generation.temperature"]["value"], 0.7)
+        self.assertEqual(by_name["memory.floor"]["value"], 16_000_000_000)
+        self.assertIsNone(by_name["generation.max_tokens"]["value"])
+        text = self.good("config", "list")
+        for row in rows:
+            self.assertIn(f"{row['name']} = {row['text']}", text)
+        self.assertEqual(self.good("config", "list", "--changed"), "")
+        self.assertTrue(all(line.startswith(("memory.", " ")) for line in
+                            self.good("config", "list", "memory").splitlines()))
+
+    def test_set_get_unset(self):
+        self.assertEqual(self.good("config", "get", "memory.idle_unload"), "10m\n")
+        self.assertEqual(self.good("config", "set", "memory.idle_unload", "90m"), "")
+        self.assertEqual(self.good("config", "get", "memory.idle_unload"), "1h30m\n")
+        entry = json.loads(self.good("config", "get", "--json", "memory.idle_unload"))
+        self.assertEqual((entry["origin"], entry["default"]), ("user file", "10m"))
+        self.assertRegex(entry["where"], rf"^{self.config}:\d+$")
+        self.good("config", "unset", "memory.idle_unload")
+        self.assertEqual(self.good("config", "get", "memory.idle_unload"), "10m\n")
+        code, out, err = self.gptoss("config", "unset", "memory.idle_unload")
+        self.assertEqual((code, out), (0, ""))
+        self.assertIn("was not set", err)
+
+    def test_comments_stay(self):
+        self.write("# mine\n[memory] # mem\nkv_bits = 16 # bits\n")
+        self.good("config", "set", "memory.kv_bits", "8")
+        self.assertEqual(self.config.read_text(), "# mine\n[memory] # mem\nkv_bits = 8 # bits\n")
+
+    def test_the_stronger_wins(self):
+        self.write("[memory]\nkv_bits = 8\n")
+        self.assertEqual(self.good("config", "get", "memory.kv_bits"), "8\n")
+        self.assertEqual(self.good("config", "get", "memory.kv_bits", GPTOSS_MEMORY_KV_BITS="16"), "16\n")
+        self.assertEqual(self.good("--set", "memory.kv_bits=8", "config", "get", "memory.kv_bits",
+                                   GPTOSS_MEMORY_KV_BITS="16"), "8\n")
+        code, _, err = self.gptoss("config", "set", "memory.kv_bits", "8", GPTOSS_MEMORY_KV_BITS="16")
+        self.assertEqual(code, 0)
+        self.assertIn("GPTOSS_MEMORY_KV_BITS is set as well", err)
+
+    def test_bad_use_is_refused_and_changes_nothing(self):
+        self.write("[memory]\nkv_bits = 8\n")
+        self.assertIn("8 or 16", self.refused(2, "config", "set", "memory.kv_bits", "9"))
+        self.assertIn("did you mean memory.kv_bits?", self.refused(2, "config", "set", "memory.kv_bit", "8"))
+        self.assertIn("did you mean memory.kv_bits?", self.refused(2, "config", "get", "kv_bits"))
+        self.assertIn("1s to 365d, or never", self.refused(2, "config", "get", "memory.kv_bits",
+                                                           GPTOSS_MEMORY_IDLE_UNLOAD="soon"))
+        self.refused(2, "config", "list", "nothing.like.it")
+        self.refused(2, "config", "unset", "nothing.like.it")
+        self.refused(2, "--set", "memory.kv_bits", "config", "list")
+        self.refused(2, "--set", "memory.kv_bits=3", "config", "get", "memory.kv_bits")
+        self.refused(2, "config")
+        self.assertEqual(self.config.read_text(), "[memory]\nkv_bits = 8\n")
+
+    def test_a_broken_file_names_the_line(self):
+        self.write("[memory]\nkv_bits = = 8\n")
+        for args in (["config", "get", "memory.kv_bits"], ["config", "set", "memory.kv_bits", "8"],
+                     ["run", "-q", "hello"]):
+            self.assertIn(f"{self.config}:2: ", self.refused(1, *args))
+        code, out, err = self.gptoss("config", "list")  # shows what there is, and says what is wrong
+        self.assertEqual(code, 1)
+        self.assertIn("memory.kv_bits = 16", out)
+        self.assertIn(f"{self.config}:2: ", err)
+        self.assertEqual(self.gptoss("--version")[0], 0)
+
+    def test_unknown_keys_are_warned_about(self):
+        self.write("[memory]\nidle_unlod = \"5m\"\n")
+        code, out, err = self.gptoss("config", "get", "memory.idle_unload")
+        self.assertEqual((code, out), (0, "10m\n"))
+        self.assertIn("did you mean memory.idle_unload?", err)
+
+    def test_path(self):
+        self.assertEqual(self.good("config", "path"), f"{self.config}\n")
+        paths = json.loads(self.good("config", "path", "--json"))
+        self.assertEqual(paths["state"], str(self.home / "state"))
+        self.assertEqual(paths["policy"], str(self.config.parent / "policy.toml"))
+        self.assertIn(str(self.config), self.good("config", "path", "--all"))
+
+    def test_many_processes_set_at_once(self):
+        names = ["generation.top_k", "generation.max_tokens", "memory.context_tokens", "stream.buffer_chunks"]
+        for value in ("300", "301", "302"):
+            running = [subprocess.Popen([PROGRAM, "config", "set", name, value], env=self.env) for name in names]
+            self.assertEqual([process.wait(TIMEOUT) for process in running], [0] * len(names))
+        for name in names:
+            self.assertEqual(self.good("config", "get", name), "302\n")
+
+    def test_completions_know_the_names(self):
+        if not shutil.which("bash"):
+            self.skipTest("no bash")
+        script = ("eval \"$('%s' completion bash)\"; COMP_WORDS=(gptoss config get memory.k); COMP_CWORD=3; "
+                  "_gptoss; echo ${COMPREPLY[*]}" % PROGRAM)
+        done = subprocess.run(["bash", "-c", script], capture_output=True, env=self.env, timeout=TIMEOUT)
+        self.assertEqual(done.stdout.decode().strip(), "memory.kv_bits", done.stderr)
+        self.assertIn("memory.kv_bits", self.good("completion", "zsh"))
+
+
+class UseTest(SettingsCase):
+    def end(self, *args, **env):
+        code, out, err = self.gptoss("run", "--json", *args, "Who are you?", **env)
+        self.assertEqual(code, 0, err)
+        return json.loads(out.splitlines()[-1])
+
+    def test_run_takes_its_defaults_from_the_settings(self):
+        self.good("config", "set", "generation.max_tokens", "3")
+        self.assertEqual(self.gptoss("run", "--json", "-q", "Who are you?")[1].count('"max_tokens"'), 1)
+        code, out, _ = self.gptoss("run", "--json", "-q", "--max-tokens", "2", "Who are you?")
+        self.assertEqual(json.loads(out.splitlines()[-1])["usage"]["generated_tokens"], 2)
+        self.good("config", "unset", "generation.max_tokens")
+        self.good("config", "set", "generation.seed", "1234")
+        self.assertEqual(self.end()["usage"]["seed"], 1234)
+        self.assertEqual(self.end(GPTOSS_GENERATION_SEED="55")["usage"]["seed"], 55)
+        self.assertEqual(self.end("--seed", "77", GPTOSS_GENERATION_SEED="55")["usage"]["seed"], 77)
+
+    def test_the_model_comes_from_the_settings(self):
+        self.good("config", "set", "model.default", "/nonexistent/model")
+        self.assertIn("config.toml", self.refused(1, "run", "-q", "x"))
+        self.assertEqual(self.gptoss("run", "-q", "x", GPTOSS_MODEL="")[0], 0)  # the demo, as ever
+        demo = str(pathlib.Path(SOURCE, "models/demo"))
+        self.good("config", "set", "model.default", demo)
+        self.assertNotIn("demo model answers", self.gptoss("run", "hello")[2])
+
+
+class DoctorTest(SettingsCase):
+    def doctor(self, *args, **env):
+        code, out, err = self.gptoss("doctor", "--json", *args, **env)
+        self.assertEqual(err, "")
+        report = json.loads(out)
+        self.assertEqual(code, 0 if report["healthy"] else 1)
+        for check in report["checks"]:
+            self.assertIn(check["status"], ("ok", "warning", "error"))
+            self.assertEqual(check["advice"] is None, check["status"] == "ok", check)
+        self.assertEqual(report["healthy"], all(c["status"] != "error" for c in report["checks"]))
+        return {check["check"]: check for check in report["checks"]}
+
+    def test_a_new_machine_is_healthy(self):
+        checks = self.doctor()
+        for name in ("platform", "cpu", "memory", "disk", "settings", "policy", "folder config", "folder state",
+                     "selected model", "models"):
+            self.assertIn(name, checks)
+            self.assertNotEqual(checks[name]["status"], "error", checks[name])
+        text = self.gptoss("doctor")[1]
+        for name in checks:
+            self.assertRegex(text, rf"(?m)^(ok|warning) +{name} +\S")
+        self.assertFalse(self.config.parent.exists() or (self.home / "state").exists())  # looking changes nothing
+
+    def test_what_is_wrong_is_an_error_with_advice(self):
+        self.assertEqual(self.doctor("-m", "/nonexistent")["selected model"]["status"], "error")
+        self.write("[memory]\nkv_bits = 9\n")
+        found = self.doctor()["settings"]
+        self.assertEqual(found["status"], "error")
+        self.assertIn(f"{self.config}:2", found["message"])
+        self.write("[memory]\nkv_bit = 8\n")
+        self.assertEqual(self.doctor()["settings"]["status"], "warning")
+        self.write("")
+        policy = self.config.parent / "policy.toml"
+        policy.write_text("[platforms]\nallowed = [\"plan9-*\"]\n")
+        found = self.doctor()["policy"]
+        self.assertEqual(found["status"], "error")
+        self.assertIn(f"platforms.allowed in {policy}", found["message"])
+        policy.write_text("[network]\ninstal = false\n")
+        self.assertIn("network.install", self.doctor()["policy"]["message"])
+        policy.write_text("[network]\ninstall = false\n")
+        self.assertIn("not be downloaded", self.doctor()["policy"]["message"])
+
+    def test_folders(self):
+        (self.home / "state").write_text("in the way")
+        self.assertEqual(self.doctor()["folder state"]["status"], "error")
+        (self.home / "cache").mkdir()
+        (self.home / "cache").chmod(0o777)
+        self.assertEqual(self.doctor()["folder cache"]["status"], "warning")
+
+    def test_little_memory_is_a_warning(self):
+        found = self.doctor(GPTOSS_MEMORY_FLOOR="1TB")["memory"]
+        self.assertEqual(found["status"], "warning")
+        self.assertIn("memory.floor", found["advice"])
+
+    def test_damaged_models_are_found(self):
+        models = self.home / "state" / "models"
+        models.mkdir(parents=True)
+        (models / "broken.json").write_text("{")
+        checks = self.doctor()
+        self.assertEqual(checks["models"]["status"], "error")
+
+
+if __name__ == "__main__":
+    PROGRAM, SOURCE = sys.argv[1], sys.argv[2]
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]])
