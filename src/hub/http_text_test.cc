@@ -150,7 +150,7 @@ TEST(SpeedMeter, MeasuresAWindow) {
 
 // A line that gives `rate(connections)` bytes a second.
 int SettledTarget(double (*rate)(int)) {
-  ConnectionGovernor governor(8);
+  ConnectionGovernor governor(8, std::chrono::seconds(2));
   SteadyTime now{};
   double bytes = 0;
   for (int i = 0; i < 600; ++i) {
@@ -169,10 +169,10 @@ TEST(ConnectionGovernor, TakesWhatTheLineGives) {
 }
 
 TEST(ConnectionGovernor, LearnsNothingWithoutEnoughWork) {
-  ConnectionGovernor governor(8);
+  ConnectionGovernor governor(8, std::chrono::seconds(2));
   SteadyTime now{};
-  for (int i = 0; i < 100; ++i) governor.Observe(now += seconds(1), static_cast<std::uint64_t>(i), 1);
-  EXPECT_EQ(governor.target(), 2);
+  for (int i = 0; i < 100; ++i) governor.Observe(now += seconds(1), static_cast<std::uint64_t>(i), 0);
+  EXPECT_EQ(governor.target(), 1);
   governor.BackOff(now);
   EXPECT_EQ(governor.target(), 1);
 }

@@ -7,8 +7,7 @@ namespace {
 
 using Seconds = std::chrono::duration<double>;
 constexpr Seconds kWindow{5};
-constexpr Seconds kSettle{0.7};  // a new connection takes a while to come to speed
-constexpr Seconds kMeasure{1.3};
+constexpr int kSettlePart = 3;  // of a trial: a new connection takes a while to come to speed
 constexpr std::chrono::seconds kHold{20};
 constexpr double kWorthMore = 1.08;   // one connection more has to bring this
 constexpr double kWorthFewer = 0.97;  // one less may cost this
@@ -38,8 +37,8 @@ double SpeedMeter::SecondsFor(std::uint64_t bytes) const {
   return static_cast<double>(bytes) / smooth_;
 }
 
-ConnectionGovernor::ConnectionGovernor(int most)
-    : most_(std::max(1, most)), target_(std::min(2, std::max(1, most))) {}
+ConnectionGovernor::ConnectionGovernor(int most, std::chrono::milliseconds trial_time)
+    : most_(std::max(1, most)), trial_time_(trial_time), target_(1) {}
 
 void ConnectionGovernor::Restart(SteadyTime now) {
   started_ = true;
@@ -53,13 +52,13 @@ void ConnectionGovernor::Observe(SteadyTime now, std::uint64_t bytes, int active
     return;
   }
   if (!measuring_) {
-    if (now - since_ < kSettle) return;
+    if (now - since_ < trial_time_ / kSettlePart) return;
     measuring_ = true;
     since_ = now;
     bytes_ = bytes;
     return;
   }
-  if (now - since_ < kMeasure) return;
+  if (now - since_ < trial_time_ - trial_time_ / kSettlePart) return;
   Decide(now, static_cast<double>(bytes - bytes_) / Seconds(now - since_).count());
 }
 
@@ -67,7 +66,7 @@ void ConnectionGovernor::Decide(SteadyTime now, double rate) {
   const Trial trial = trial_;
   trial_ = Trial::kNone;
   if (trial == Trial::kMore && rate < base_rate_ * kWorthMore) {
-    --target_;
+    target_ -= step_;
     hold_until_ = now + kHold;
   } else if (trial == Trial::kFewer && rate < base_rate_ * kWorthFewer) {
     ++target_;
@@ -81,7 +80,8 @@ void ConnectionGovernor::Decide(SteadyTime now, double rate) {
       --target_;
     } else if (target_ < most_) {
       trial_ = Trial::kMore;
-      ++target_;
+      step_ = std::clamp(target_ / 2, 1, most_ - target_);
+      target_ += step_;
     }
     if (trial_ != Trial::kNone) last_trial_ = trial_;
     base_rate_ = rate;

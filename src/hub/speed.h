@@ -29,11 +29,12 @@ class SpeedMeter {
   double smooth_ = 0;  // for the estimate
 };
 
-// Tries one connection more, keeps it if that made things faster, takes it back if not; later tries one less.
-// Parallel is no free win: on some lines many connections are slower than one. One thread at a time.
+// Begins with one connection; tries more, keeps them if that made things faster, takes them back if not;
+// later tries one less. Parallel is no free win: on some lines many connections are slower than one. One
+// thread at a time.
 class ConnectionGovernor {
  public:
-  explicit ConnectionGovernor(int most);
+  ConnectionGovernor(int most, std::chrono::milliseconds trial_time);
   int target() const { return target_; }
   // Regularly. `active`: connections that carry content now; below the target nothing can be learnt.
   void Observe(SteadyTime now, std::uint64_t bytes, int active);
@@ -46,7 +47,9 @@ class ConnectionGovernor {
   void Decide(SteadyTime now, double rate);
 
   const int most_;
+  const std::chrono::milliseconds trial_time_;
   int target_;
+  int step_ = 1;  // of the last trial with more
   Trial trial_ = Trial::kNone, last_trial_ = Trial::kNone;
   double base_rate_ = 0;  // before the trial
   bool started_ = false, measuring_ = false;

@@ -106,6 +106,7 @@ class Transfer {
   bool PickIn(FileTask& file, Flight& flight);
   bool Steal(Flight& flight);
   int LargeFlights() const;
+  void StopYoungest();
   bool Start(std::vector<std::thread>& threads);
 
   TransferState& state_;
@@ -233,6 +234,7 @@ void Transfer::Tick() {
     active += file->phase == Phase::kActive ? 1 : 0;
   }
   state_.governor.Observe(now, state_.network_bytes, LargeFlights());
+  if (LargeFlights() > state_.governor.target()) StopYoungest();
   // Workers whose file waits for its time look again.
   state_.wake.notify_all();
 }
@@ -240,9 +242,24 @@ void Transfer::Tick() {
 int Transfer::LargeFlights() const {
   int count = 0;
   for (const auto& file : state_.files) {
-    if (file->size() > kSmallFile) count += static_cast<int>(file->flights.size());
+    if (file->size() <= kSmallFile) continue;
+    count += static_cast<int>(
+        std::ranges::count_if(file->flights, [](const Flight* flight) { return !flight->stop.cancelled(); }));
   }
   return count;
+}
+
+// One connection less; what it had to do is picked up by another, later.
+void Transfer::StopYoungest() {
+  Flight* youngest = nullptr;
+  for (const auto& file : state_.files) {
+    if (file->size() <= kSmallFile) continue;
+    for (Flight* flight : file->flights) {
+      if (flight->stop.cancelled()) continue;
+      if (youngest == nullptr || flight->started > youngest->started) youngest = flight;
+    }
+  }
+  if (youngest != nullptr) youngest->stop.Cancel();
 }
 
 bool Transfer::PickIn(FileTask& file, Flight& flight) {

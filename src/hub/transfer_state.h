@@ -84,7 +84,7 @@ struct TransferState {
         policy(std::move(request_policy)),
         repository(std::move(repository_name)),
         commit(std::move(commit_hash)),
-        governor(options.max_connections) {}
+        governor(options.max_connections, options.trial_time) {}
 
   HubClient& client;
   const HubOptions options;

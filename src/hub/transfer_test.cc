@@ -51,6 +51,7 @@ class FakeClient : public HubClient {
     set.retry_base = std::chrono::milliseconds(5);
     set.stall_timeout = std::chrono::milliseconds(500);
     set.max_connections = 4;
+    set.trial_time = std::chrono::milliseconds(60);
     set.part_bytes = 1ULL << 40;  // one connection a file
     set.min_rate_bytes = 0;
     http_ = *net::HttpClient::Create({});
