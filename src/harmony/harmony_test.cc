@@ -4,7 +4,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <iterator>
 #include <random>
+#include <regex>
+#include <set>
+#include <sstream>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -237,6 +241,70 @@ TEST(StablePrefix, LaterPromptsExtendEarlierOnesButForTheFinishedTurnsReasoning)
   const auto third = Render(c, O200k()).value().text;
   EXPECT_NE(third.find("t2"), std::string::npos);
   EXPECT_EQ(third.find("t1"), std::string::npos);
+}
+
+// docs/harmony.md holds a conversation, its text and ids, and a table of flags: the page is true.
+class Docs : public testing::Test {
+ protected:
+  // The fenced block that follows the mark "golden: NAME".
+  std::string Block(const std::string& name) const {
+    const std::size_t mark = page_.find("<!-- golden: " + name + " -->");
+    EXPECT_NE(mark, std::string::npos) << name;
+    const std::size_t begin = page_.find('\n', page_.find("```", mark)) + 1;
+    return page_.substr(begin, page_.find("```", begin) - begin);
+  }
+  const std::string page_ = ReadFile(kRoot / "docs/harmony.md").value();
+};
+
+TEST_F(Docs, GoldenConversationGivesItsTextAndItsIds) {
+  const Json input = ParseJson(Block("conversation")).value();
+  ASSERT_EQ(input["mode"], "completion");
+  const auto rendered = Render(ConversationFromJson(input["conversation"]).value(), O200k()).value();
+  std::string text = Block("text");
+  for (std::size_t at; (at = text.find("\n<|start|>")) != std::string::npos;) text.erase(at, 1);
+  EXPECT_EQ(rendered.text + "\n", text);
+  std::istringstream numbers(Block("first ids"));
+  const std::vector<TokenId> first{std::istream_iterator<TokenId>(numbers), {}};
+  ASSERT_EQ(first.size(), 12U);
+  ASSERT_EQ(rendered.ids.size(), 83U);
+  EXPECT_TRUE(std::equal(first.begin(), first.end(), rendered.ids.begin()));
+  EXPECT_NE(page_.find("its 83 token ids"), std::string::npos);
+  EXPECT_EQ((std::vector<TokenId>{rendered.ids.end() - 3, rendered.ids.end()}),
+            (std::vector<TokenId>{200007, 200006, 173781}));
+}
+
+TEST_F(Docs, GoldenCompletionGivesItsMessages) {
+  StreamParser parser(O200k());
+  std::vector<ParserEvent> events;
+  const Json input = ParseJson(Block("completion")).value();
+  for (const Json& id : input["ids"]) parser.Push(id.get<TokenId>(), events);
+  parser.Finish(events);
+  EXPECT_EQ(DumpJson(PolicyJson(parser)), DumpJson(ParseJson(Block("parsed")).value()));
+}
+
+TEST_F(Docs, TheTableHasEveryFlagThatThereIsAndNoOther) {
+  std::set<std::string> in_code, in_page;
+  for (const char* file : {"src/harmony/parser.cc", "src/harmony/header.cc"}) {
+    const std::string code = ReadFile(kRoot / file).value();
+    const std::regex insert("flags_?\\.insert\\(([^;]*)\\)");
+    const std::regex literal("\"([a-z_]+)\"");
+    for (std::sregex_iterator call(code.begin(), code.end(), insert), end; call != end; ++call) {
+      const std::string arguments = (*call)[1];
+      for (std::sregex_iterator name(arguments.begin(), arguments.end(), literal); name != end; ++name)
+        in_code.insert((*name)[1]);
+    }
+  }
+  const std::size_t begin = page_.find("| flag |");
+  ASSERT_NE(begin, std::string::npos);
+  std::istringstream table(page_.substr(begin, page_.find("\n\n", begin) - begin));
+  const std::regex name("`([a-z_]+)`");
+  for (std::string line; std::getline(table, line);) {
+    const std::string cell = line.substr(0, line.find('|', 1));
+    for (std::sregex_iterator flag(cell.begin(), cell.end(), name), end; flag != end; ++flag)
+      in_page.insert((*flag)[1]);
+  }
+  EXPECT_GT(in_code.size(), 20U);
+  EXPECT_EQ(in_page, in_code);
 }
 
 }  // namespace
