@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing to build, test or check gptoss: apt on Debian and Ubuntu, Homebrew on macOS.
-# usage: tools/setup.sh build|test|sanitize|lint|cross ...     (several at once; each implies build)
+# usage: tools/setup.sh [--list] build|test|sanitize|lint|cross|bench ...     (several at once; each implies build)
+# --list prints Debian's names of the packages and installs nothing.
 # Asks for sudo only if something is missing and we are not root; says what it installs.
 set -euo pipefail
 
@@ -75,6 +76,11 @@ setup_macos() {
   brew install --quiet "${missing[@]}"
 }
 
+if [ "${1-}" = --list ]; then
+  shift
+  names debian "$@"
+  exit 0
+fi
 case $(uname -s) in
   Darwin) setup_macos "$@" ;;
   Linux)
