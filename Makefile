@@ -52,12 +52,13 @@ tsan: ## the tests under ThreadSanitizer
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZ_SECONDS
 	@tools/setup.sh build test sanitize
-	@$(call build_preset,fuzz,)
+	@$(call build_preset,fuzz,--target fuzzers)
 	@tools/run_fuzzers.sh build/fuzz $(FUZZ_SECONDS)
 
 .PHONY: bench
 bench: ## build and run the benchmarks (see bench/README.md)
 	@tools/setup.sh build test bench
+	@tools/fetch_test_data.sh
 	@$(call build_preset,bench,)
 	@bench/run.sh build/bench
 

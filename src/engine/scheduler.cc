@@ -244,7 +244,8 @@ void Scheduler::Finish(const GenerationPointer& generation, StopReason reason, b
     trust_sequence ? pool_.Release(generation->sequence) : pool_.Discard(generation->sequence);
     generation->sequence = nullptr;
   }
-  const GenerationPointer keep = generation;  // the reference may point into active_
+  // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): the reference may point into active_.
+  const GenerationPointer keep = generation;
   std::erase(active_, keep);
   mailbox_->Finished();
   keep->channel.Close();

@@ -47,9 +47,7 @@ struct StreamParser::State {
   // ---- tokens ----
   void Push(TokenId id, std::vector<ParserEvent>& events) {
     out = &events;
-    if (held_start) {  // starts_in_content: the start is told with the first token
-      events.push_back(*std::exchange(held_start, std::nullopt));
-    }
+    TellHeldStart(events);
     if (where == Where::kOver) {
       if (!discarding) flags.insert("after_endoftext");
     } else if (IsTerminator(id)) {
@@ -76,7 +74,7 @@ struct StreamParser::State {
 
   void Finish(std::vector<ParserEvent>& events) {
     out = &events;
-    if (held_start) events.push_back(*std::exchange(held_start, std::nullopt));
+    TellHeldStart(events);
     if (where == Where::kContent) {
       End("eos");
     } else if (where == Where::kHeader && !header.Empty()) {
@@ -87,6 +85,13 @@ struct StreamParser::State {
     where = Where::kOver;
     discarding = true;
     out = nullptr;
+  }
+
+  // starts_in_content: the start is told with the first token.
+  void TellHeldStart(std::vector<ParserEvent>& events) {
+    if (!held_start) return;
+    events.push_back(*held_start);
+    held_start.reset();
   }
 
   bool IsTerminator(TokenId id) const {

@@ -96,8 +96,9 @@ class SettingsLoader {
   void ReadFromFile(const std::filesystem::path& file, SettingOrigin origin) {
     auto text = ReadTomlFile(file);
     if (!text) return Problem(std::move(text).error());
-    if (!*text) return;
-    auto entries = ParseToml(**text, file.string());
+    const std::optional<std::string>& contents = *text;
+    if (!contents) return;
+    auto entries = ParseToml(*contents, file.string());
     if (!entries) return Problem(std::move(entries).error());
     for (const TomlEntry& entry : *entries) {
       const std::string where = fmt::format("{}:{}", file.string(), entry.line);

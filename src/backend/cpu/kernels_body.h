@@ -199,7 +199,7 @@ GPTOSS_INLINE void DecodeChunk(const MatrixView& m, std::int64_t r, std::int64_t
   };
   switch (m.format) {
     case WeightFormat::kF32:
-      __builtin_memcpy(out, data + 4 * c, static_cast<std::size_t>(4 * n));
+      __builtin_memcpy(out, data + 4 * c, 4 * static_cast<std::size_t>(n));
       return;
     case WeightFormat::kF16:
       for (int i = 0; i < n; ++i) out[i] = F16At(data + 2 * (c + i));
