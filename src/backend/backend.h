@@ -59,7 +59,14 @@ struct CpuBackendOptions {
   int threads = 0;       // 0: all usable CPUs
   bool precise = false;  // float activations and float KV: slower, closest to the true function
   std::string kernels;   // "": best for this CPU; else "portable", "avx2", "avx512", "neon" …
+  // Keys and values of all sequences together never take more; a Forward that would is kResourceExhausted and
+  // leaves everything as it was. 0: no bound.
+  std::uint64_t kv_bound_bytes = 0;
 };
+// What a backend made from these holds at the most, without making it: weights whole, KV of `sequences` that
+// fill a context of so many tokens (snapshots included), scratch as allocated.
+BackendMemory EstimateCpuMemory(const Model& model, const CpuBackendOptions& options,
+                                std::int64_t context_tokens, std::int64_t sequences);
 // Errors: kUnsupported for kernels that this CPU lacks.
 Result<std::unique_ptr<Backend>> CreateCpuBackend(std::shared_ptr<const Model> model,
                                                   const CpuBackendOptions& options = {});

@@ -102,6 +102,8 @@ class ThreadedEngine final : public Engine {
     return std::make_unique<Stream>(std::move(generation), mailbox_);
   }
   void ForgetConversation(const std::string& key) override { mailbox_->Forget(key); }
+  void DropIdleConversations() override { mailbox_->DropIdle(); }
+  BackendMemory memory() const override { return scheduler_.memory(); }
   std::int64_t context_tokens() const override { return options_.context_tokens; }
   std::string backend_description() const override { return backend_->description(); }
 

@@ -1,6 +1,7 @@
 // Schedules generations on a backend. Token ids in, token ids out; it knows no text.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -75,6 +76,8 @@ struct EngineOptions {
   std::size_t stream_capacity = 64;   // ids that wait for a slow reader; then generation pauses
   std::size_t max_conversations = 4;  // kept idle sequences; the least recently used is dropped
   std::size_t max_active = 8;         // generations that run together; later ones wait their turn
+  // A generation that finds no memory waits for another one to end, at most so long; then it is refused.
+  std::chrono::milliseconds memory_wait{30'000};
 };
 
 // Owns one thread, which owns the backend. All methods are safe from any thread.
@@ -88,6 +91,10 @@ class Engine {
   // conversation is being generated waits until that is over.
   virtual Result<std::unique_ptr<TokenStream>> Submit(GenerationRequest request) = 0;
   virtual void ForgetConversation(const std::string& key) = 0;
+  // Frees every conversation that is not being generated, soon. They are read again when they go on.
+  virtual void DropIdleConversations() = 0;
+  // As of the last step of the engine's thread.
+  virtual BackendMemory memory() const = 0;
   virtual std::int64_t context_tokens() const = 0;
   virtual std::string backend_description() const = 0;
 };

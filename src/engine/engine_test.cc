@@ -335,7 +335,7 @@ TEST_F(EngineTest, ShortMemoryDropsIdleConversationsFirstThenAdvises) {
     if (tight && control_->live_sequences > 1) return Fail(ErrorCode::kResourceExhausted, "no memory");
     return {};
   };
-  Start();
+  Start({.memory_wait = 50ms});
   Generate("a", {1}, 2);
   tight = true;
   EXPECT_EQ(Generate("b", {1}, 2).ids, (Ids{2, 3}));  // at the cost of a
@@ -346,6 +346,34 @@ TEST_F(EngineTest, ShortMemoryDropsIdleConversationsFirstThenAdvises) {
   ASSERT_TRUE(refused.stats.error.has_value());
   EXPECT_EQ(refused.stats.error->code, ErrorCode::kResourceExhausted);
   EXPECT_NE(refused.stats.error->message.find("smaller context"), std::string::npos);
+}
+
+TEST_F(EngineTest, WhoFindsNoMemoryWaitsForAnotherToEnd) {
+  control_->before = [&](std::span<const BatchRow> rows) -> Status {
+    // Only the first conversation (token ids below 40) may run while there are two.
+    for (const BatchRow& row : rows) {
+      if (row.token >= 60 && control_->live_sequences > 1)
+        return Fail(ErrorCode::kResourceExhausted, "no memory");
+    }
+    return {};
+  };
+  Start();
+  auto first = Submit({"first", {1}, Greedy(), {}, 30, {}});
+  auto second = Submit({"second", {60}, Greedy(), {}, 5, {}});
+  EXPECT_EQ(Drain(*first).ids, Range(2, 30));
+  const Outcome waited = Drain(*second);
+  EXPECT_EQ(waited.ids, Range(61, 5));
+  EXPECT_FALSE(waited.stats.error.has_value());
+}
+
+TEST_F(EngineTest, IdleConversationsCanBeDropped) {
+  Start();
+  Generate("a", {1}, 2);
+  Generate("b", {1}, 2);
+  EXPECT_EQ(control_->live_sequences, 2);
+  engine_->DropIdleConversations();
+  EXPECT_TRUE(Eventually([&] { return control_->live_sequences == 0; }));
+  EXPECT_EQ(Generate("a", {1}, 2).stats.reused_tokens, 0);
 }
 
 TEST_F(EngineTest, LogitsWithoutANumberAreAnError) {

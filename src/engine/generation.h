@@ -48,6 +48,8 @@ struct Generation {
   // The engine's thread alone:
   Phase phase = Phase::kPrefill;
   PooledSequence* sequence = nullptr;
+  bool stalled = false;  // found no memory; goes on when somebody else has ended
+  EngineClock::time_point stalled_since{};
   UniformSource random;
   std::int32_t next = 0;
 };
@@ -58,6 +60,7 @@ class Mailbox {
   struct Letters {
     std::vector<std::shared_ptr<Generation>> submitted;
     std::vector<std::string> forgotten;
+    bool drop_idle = false;
     bool stopping = false;
   };
 
@@ -73,6 +76,11 @@ class Mailbox {
   void Forget(std::string key) {
     std::lock_guard lock(mutex_);
     letters_.forgotten.push_back(std::move(key));
+    Notify();
+  }
+  void DropIdle() {
+    std::lock_guard lock(mutex_);
+    letters_.drop_idle = true;
     Notify();
   }
   void Wake() {
@@ -98,7 +106,8 @@ class Mailbox {
     if (patience == Patience::kEndless) bell_.wait(lock, rung);
     if (patience == Patience::kShort) bell_.wait_for(lock, std::chrono::milliseconds(5), rung);
     rung_ = false;
-    Letters letters{std::move(letters_.submitted), std::move(letters_.forgotten), letters_.stopping};
+    Letters letters{std::move(letters_.submitted), std::move(letters_.forgotten),
+                    std::exchange(letters_.drop_idle, false), letters_.stopping};
     letters_.submitted.clear();
     letters_.forgotten.clear();
     return letters;

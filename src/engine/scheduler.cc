@@ -24,12 +24,14 @@ void Scheduler::Run() {
     Mailbox::Letters letters = mailbox_->Take(PatienceNow());
     for (GenerationPointer& generation : letters.submitted) waiting_.push_back(std::move(generation));
     for (const std::string& key : letters.forgotten) pool_.Forget(key);
+    if (letters.drop_idle) pool_.DropIdle();
     if (letters.stopping) break;
     try {
       Step();
     } catch (const std::exception&) {  // only an allocation can throw here
       FinishAll(StopReason::kError, "no memory for this generation; close other programs and try again");
     }
+    Publish();
   }
   FinishAll(StopReason::kCancelled, nullptr);
   pool_.DropIdle();
@@ -37,7 +39,8 @@ void Scheduler::Run() {
 
 Mailbox::Patience Scheduler::PatienceNow() const {
   for (const GenerationPointer& generation : active_) {
-    if (generation->phase != Generation::Phase::kDeliver) return Mailbox::Patience::kNone;
+    if (generation->phase != Generation::Phase::kDeliver && !generation->stalled)
+      return Mailbox::Patience::kNone;
   }
   return active_.empty() && waiting_.empty() ? Mailbox::Patience::kEndless : Mailbox::Patience::kShort;
 }
@@ -52,6 +55,36 @@ void Scheduler::Step() {
     if (generation->phase == Generation::Phase::kDeliver) Deliver(generation);
   }
   DecodeAll();
+  RefuseIfAllStall();
+}
+
+void Scheduler::Publish() {
+  const BackendMemory memory = backend_->memory();
+  weights_.store(memory.weights, std::memory_order_relaxed);
+  kv_.store(memory.kv, std::memory_order_relaxed);
+  scratch_.store(memory.scratch, std::memory_order_relaxed);
+}
+
+// No memory for its next step. While others run it keeps what it has read and waits for what they give back.
+void Scheduler::Stall(const GenerationPointer& generation, Error error) {
+  if (error.code != ErrorCode::kResourceExhausted || active_.size() < 2) {
+    return FailOrCancel(generation, std::move(error));
+  }
+  generation->stalled = true;
+  generation->stalled_since = EngineClock::now();
+  generation->stats.error = std::move(error);
+}
+
+// Nobody is left who could give memory back by ending, or it takes too long (a reader that has gone to
+// sleep): the youngest that waits is refused, so that the others go on.
+void Scheduler::RefuseIfAllStall() {
+  const auto youngest =
+      std::find_if(active_.rbegin(), active_.rend(), [](const auto& g) { return g->stalled; });
+  if (youngest == active_.rend()) return;
+  const bool all = std::ranges::all_of(active_, [](const auto& g) { return g->stalled; });
+  if (!all && EngineClock::now() - (*youngest)->stalled_since < options_.memory_wait) return;
+  const GenerationPointer refused = *youngest;
+  FailOrCancel(refused, *std::exchange(refused->stats.error, std::nullopt));
 }
 
 void Scheduler::EndCancelled() {
@@ -108,7 +141,9 @@ void Scheduler::Start(const GenerationPointer& generation) {
 void Scheduler::PrefillOne() {
   for (std::size_t tries = 0; tries < active_.size(); ++tries) {
     const GenerationPointer generation = active_[prefill_turn_++ % active_.size()];
-    if (generation->phase == Generation::Phase::kPrefill) return PrefillChunk(generation);
+    if (generation->phase == Generation::Phase::kPrefill && !generation->stalled) {
+      return PrefillChunk(generation);
+    }
   }
 }
 
@@ -124,7 +159,7 @@ void Scheduler::PrefillChunk(const GenerationPointer& generation) {
     rows_.push_back({sequence.id, prompt[i], last && i + 1 == end});
   }
   Status done = Forward(last ? 1 : 0, generation->stop.token());
-  if (!done) return FailOrCancel(generation, std::move(done).error());
+  if (!done) return Stall(generation, std::move(done).error());
   sequence.ids.insert(sequence.ids.end(), prompt.begin() + static_cast<std::ptrdiff_t>(begin),
                       prompt.begin() + static_cast<std::ptrdiff_t>(end));
   generation->stats.prefill_seconds += SecondsSince(start);
@@ -139,7 +174,8 @@ void Scheduler::DecodeAll() {
   rows_.clear();
   batch_.clear();
   for (const GenerationPointer& generation : active_) {
-    if (generation->phase != Generation::Phase::kDecode || generation->cancelled()) continue;
+    if (generation->phase != Generation::Phase::kDecode || generation->stalled || generation->cancelled())
+      continue;
     rows_.push_back({generation->sequence->id, generation->next, true});
     batch_.push_back(generation);
   }
@@ -155,7 +191,7 @@ void Scheduler::DecodeAll() {
   for (std::size_t i = 0; i < batch_.size(); ++i) {
     const GenerationPointer generation = batch_[i];
     if (!done) {
-      FailOrCancel(generation, done.error());
+      Stall(generation, done.error());
       continue;
     }
     generation->sequence->ids.push_back(generation->next);
@@ -169,7 +205,7 @@ void Scheduler::DecodeAlone(const GenerationPointer& generation) {
   const auto start = EngineClock::now();
   rows_.assign(1, {generation->sequence->id, generation->next, true});
   Status done = Forward(1, generation->stop.token());
-  if (!done) return FailOrCancel(generation, std::move(done).error());
+  if (!done) return Stall(generation, std::move(done).error());
   generation->sequence->ids.push_back(generation->next);
   generation->stats.decode_seconds += SecondsSince(start);
   Accept(generation, Logits(0));
@@ -240,6 +276,7 @@ void Scheduler::FailOrCancel(const GenerationPointer& generation, Error error) {
 
 void Scheduler::Finish(const GenerationPointer& generation, StopReason reason, bool trust_sequence) {
   generation->stats.stop = reason;
+  if (reason != StopReason::kError) generation->stats.error.reset();  // an old want of memory
   if (generation->sequence != nullptr) {
     trust_sequence ? pool_.Release(generation->sequence) : pool_.Discard(generation->sequence);
     generation->sequence = nullptr;
@@ -247,6 +284,10 @@ void Scheduler::Finish(const GenerationPointer& generation, StopReason reason, b
   // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): the reference may point into active_.
   const GenerationPointer keep = generation;
   std::erase(active_, keep);
+  for (const GenerationPointer& other : active_) {  // memory came back: everybody tries again
+    if (other->stalled) other->stats.error.reset();
+    other->stalled = false;
+  }
   mailbox_->Finished();
   keep->channel.Close();
 }

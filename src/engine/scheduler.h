@@ -1,6 +1,7 @@
 // What the engine's thread does: starts generations, reads prompts in chunks, decodes all together.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -24,6 +25,12 @@ class Scheduler {
 
   // Until the mailbox says stop; then everything is cancelled.
   void Run();
+  // As of the last step. Safe from any thread.
+  BackendMemory memory() const {
+    return {.weights = weights_.load(std::memory_order_relaxed),
+            .kv = kv_.load(std::memory_order_relaxed),
+            .scratch = scratch_.load(std::memory_order_relaxed)};
+  }
 
  private:
   using GenerationPointer = std::shared_ptr<Generation>;
@@ -37,6 +44,9 @@ class Scheduler {
   void PrefillChunk(const GenerationPointer& generation);
   void DecodeAll();
   void DecodeAlone(const GenerationPointer& generation);
+  void Stall(const GenerationPointer& generation, Error error);
+  void RefuseIfAllStall();
+  void Publish();
   Status Forward(std::size_t wanted, const CancelToken& cancel);
   std::span<const float> Logits(std::size_t row) const;
   void Accept(const GenerationPointer& generation, std::span<const float> logits);
@@ -55,6 +65,7 @@ class Scheduler {
   std::deque<GenerationPointer> waiting_;
   std::vector<GenerationPointer> active_;
   std::size_t prefill_turn_ = 0;
+  std::atomic<std::uint64_t> weights_{0}, kv_{0}, scratch_{0};
   // Kept between steps, so that a token allocates nothing.
   std::vector<BatchRow> rows_;
   std::vector<GenerationPointer> batch_;

@@ -75,6 +75,9 @@ class LoadedModel {
   virtual const Tokenizer& tokenizer() const = 0;
   virtual const Model& model() const = 0;
   virtual Engine& engine() = 0;
+  virtual BackendMemory memory() const = 0;
+  // Gives back what only saves work: conversations that nobody generates in.
+  virtual void DropCaches() = 0;
 };
 
 // What a finished turn leaves in the conversation: the parsed messages as history (finals end in <|end|>).

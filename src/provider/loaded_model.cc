@@ -26,6 +26,8 @@ class Loaded final : public LoadedModel {
   const Tokenizer& tokenizer() const override { return *tokenizer_; }
   const Model& model() const override { return *model_; }
   Engine& engine() override { return *engine_; }
+  BackendMemory memory() const override { return engine_->memory(); }
+  void DropCaches() override { engine_->DropIdleConversations(); }
 
  private:
   std::shared_ptr<const Model> model_;

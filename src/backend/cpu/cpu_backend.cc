@@ -13,12 +13,15 @@
 namespace gptoss {
 namespace {
 
-constexpr std::int64_t kMaxRows = 512;
+constexpr std::int64_t kMaxRows = Transformer::kDefaultMaxRows;
 
 class CpuBackend final : public Backend {
  public:
-  CpuBackend(std::shared_ptr<const Model> model, const KernelSet& kernels, int threads, bool precise)
-      : model_(std::move(model)), transformer_(model_, kernels, threads, precise, kMaxRows) {}
+  CpuBackend(std::shared_ptr<const Model> model, const KernelSet& kernels, int threads, bool precise,
+             std::uint64_t kv_bound)
+      : model_(std::move(model)),
+        transformer_(model_, kernels, threads, precise, kMaxRows),
+        kv_bound_(kv_bound) {}
 
   const ModelConfig& config() const override { return model_->config; }
   std::string description() const override {
@@ -84,6 +87,7 @@ class CpuBackend final : public Backend {
     if (logits.size() != wanted * static_cast<std::size_t>(config().vocab)) {
       return Fail(ErrorCode::kInvalidArgument, "the space for logits does not fit the rows that want them");
     }
+    if (kv_bound_ > 0) GPTOSS_CHECK_OK(CheckBound(counts));
     for (const auto& [cache, count] : counts) GPTOSS_CHECK_OK(cache->Reserve(count));
     // Rings are written before the length moves; what that overwrites is older than any window, so a failed
     // or cancelled batch leaves the sequence as it was.
@@ -98,6 +102,16 @@ class CpuBackend final : public Backend {
     sequences_.emplace(next_, std::move(cache));
     return next_++;
   }
+  Status CheckBound(const std::map<KvCache*, std::int64_t>& counts) const {
+    std::uint64_t more = 0;
+    for (const auto& [cache, count] : counts) more += cache->BytesToReserve(count);
+    if (more == 0) return {};
+    const std::uint64_t kv = memory().kv;
+    if (kv + more <= kv_bound_) return {};
+    return Fail(ErrorCode::kResourceExhausted,
+                fmt::format("the contexts of all conversations together may take {} MB and {} MB are in use",
+                            kv_bound_ >> 20, kv >> 20));
+  }
   static std::unexpected<Error> Unknown(SequenceId sequence) {
     return Fail(ErrorCode::kNotFound, fmt::format("no sequence {}", sequence));
   }
@@ -106,9 +120,19 @@ class CpuBackend final : public Backend {
   Transformer transformer_;
   std::map<SequenceId, std::unique_ptr<KvCache>> sequences_;
   SequenceId next_ = 1;
+  const std::uint64_t kv_bound_;
 };
 
 }  // namespace
+
+BackendMemory EstimateCpuMemory(const Model& model, const CpuBackendOptions& options,
+                                std::int64_t context_tokens, std::int64_t sequences) {
+  const int threads = options.threads == 0 ? UsableCpus() : options.threads;
+  const std::uint64_t cache = KvCache::FullBytes(model.config, context_tokens, kMaxRows, options.precise);
+  return {.weights = model.weight_bytes,
+          .kv = cache * static_cast<std::uint64_t>(sequences),
+          .scratch = Transformer::ScratchBytes(model.config, threads, options.precise, kMaxRows)};
+}
 
 Result<std::unique_ptr<Backend>> CreateCpuBackend(std::shared_ptr<const Model> model,
                                                   const CpuBackendOptions& options) {
@@ -126,7 +150,8 @@ Result<std::unique_ptr<Backend>> CreateCpuBackend(std::shared_ptr<const Model> m
   }
   const int threads = options.threads == 0 ? UsableCpus() : options.threads;
   try {
-    return std::make_unique<CpuBackend>(std::move(model), *kernels, threads, options.precise);
+    return std::make_unique<CpuBackend>(std::move(model), *kernels, threads, options.precise,
+                                        options.kv_bound_bytes);
   } catch (const std::bad_alloc&) {
     return Fail(ErrorCode::kResourceExhausted, "no memory for the working buffers");
   }

@@ -35,6 +35,28 @@ KvCache::KvCache(const ModelConfig& c, std::int64_t max_tokens, std::int64_t bat
   }
 }
 
+std::uint64_t KvCache::FullBytes(const ModelConfig& c, std::int64_t max_tokens, std::int64_t batch,
+                                 bool f32) {
+  const KvCache empty(c, max_tokens, batch, f32);
+  std::uint64_t boundary = 0;
+  for (const Layer& layer : empty.layers_) {
+    if (layer.window) boundary += static_cast<std::uint64_t>(c.window * c.kv_heads * 2 * empty.row_bytes_);
+  }
+  return empty.BytesToReserve(max_tokens) + boundary * kBoundaries;
+}
+
+std::uint64_t KvCache::BytesToReserve(std::int64_t count) const {
+  std::uint64_t bytes = 0;
+  for (const Layer& layer : layers_) {
+    const std::int64_t positions = layer.window ? ring_ : kBlock;
+    const std::int64_t blocks = layer.window ? 1 : (length_ + count + kBlock - 1) / kBlock;
+    const std::int64_t more =
+        std::max<std::int64_t>(0, blocks - static_cast<std::int64_t>(layer.blocks.size()));
+    bytes += static_cast<std::uint64_t>(more * kv_heads_ * 2 * positions * row_bytes_);
+  }
+  return bytes;
+}
+
 std::uint64_t KvCache::bytes() const {
   std::uint64_t total = 0;
   for (const Layer& layer : layers_) {

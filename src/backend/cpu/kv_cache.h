@@ -25,6 +25,12 @@ class KvCache {
   std::int64_t max_tokens() const { return max_tokens_; }
   std::uint64_t bytes() const;
 
+  // What a cache like this one takes when it is full, its snapshots included.
+  static std::uint64_t FullBytes(const ModelConfig& config, std::int64_t max_tokens, std::int64_t batch,
+                                 bool f32);
+  // What Reserve(count) would add.
+  std::uint64_t BytesToReserve(std::int64_t count) const;
+
   // Makes room for positions [length, length + count). kResourceExhausted when memory is short.
   Status Reserve(std::int64_t count);
   // Stores head `h` of `layer` at a reserved `position`; k and v have head_dim floats.

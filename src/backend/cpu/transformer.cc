@@ -53,6 +53,21 @@ Transformer::Transformer(std::shared_ptr<const Model> model, const KernelSet& ke
   segments_.resize(Size(pool_.threads()));
 }
 
+std::uint64_t Transformer::ScratchBytes(const ModelConfig& c, int, bool precise, std::int64_t max_rows) {
+  const std::int64_t pairs = max_rows * c.experts_per_token;
+  const std::int64_t heads = c.heads * c.head_dim, kv_heads = c.kv_heads * c.head_dim;
+  std::int64_t floats = max_rows * (2 * c.hidden + heads + 2 * kv_heads + c.head_dim + c.experts) +
+                        pairs * (2 * c.expert_width + c.hidden);
+  std::int64_t codes = 0;
+  for (const auto& [rows, cols] :
+       {std::pair{max_rows, c.hidden}, {max_rows, heads}, {pairs, c.expert_width}}) {
+    floats += rows * cols + (precise ? 0 : 2 * rows * (cols / 32));
+    codes += precise ? 0 : rows * cols;
+  }
+  return static_cast<std::uint64_t>(floats) * sizeof(float) + static_cast<std::uint64_t>(codes) +
+         static_cast<std::uint64_t>(2 * pairs) * sizeof(std::int32_t);
+}
+
 std::uint64_t Transformer::scratch_bytes() const {
   std::size_t floats = x_.size() + q_.size() + k_.size() + v_.size() + cos_.size() + sin_.size() +
                        projected_.size() + router_.size() + gate_.size() + up_.size() + down_.size();

@@ -39,6 +39,10 @@ class Transformer {
   const KernelSet& kernels() const { return kernels_; }
   bool precise() const { return precise_; }
   std::uint64_t scratch_bytes() const;
+  // The same before there is one: what the constructor allocates.
+  static std::uint64_t ScratchBytes(const ModelConfig& config, int threads, bool precise,
+                                    std::int64_t max_rows);
+  static constexpr std::int64_t kDefaultMaxRows = 512;
 
  private:
   // Rows of floats with their 8-bit codes.

@@ -1,0 +1,215 @@
+#include "provider/telemetry.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+#include "base/file.h"
+#include "base/file_lock.h"
+#include "base/json.h"
+
+namespace gptoss {
+namespace {
+
+constexpr const char* kName = "generations.jsonl";
+
+// generations.jsonl is the newest, generations.1.jsonl the one before it …
+std::filesystem::path LogFile(const std::filesystem::path& folder, int age) {
+  return folder / (age == 0 ? std::string(kName) : fmt::format("generations.{}.jsonl", age));
+}
+
+void Rotate(const std::filesystem::path& folder, int files) {
+  std::error_code ignored;
+  std::filesystem::remove(LogFile(folder, files - 1), ignored);
+  for (int age = files - 2; age >= 0; --age) {
+    std::filesystem::rename(LogFile(folder, age), LogFile(folder, age + 1), ignored);
+  }
+}
+
+template <typename T>
+T Field(const Json& json, const char* name) {
+  const auto it = json.find(name);
+  if constexpr (std::is_same_v<T, std::string>) {
+    return it != json.end() && it->is_string() ? it->get<std::string>() : std::string();
+  } else if constexpr (std::is_same_v<T, bool>) {
+    return it != json.end() && it->is_boolean() && it->get<bool>();
+  } else {
+    return it != json.end() && it->is_number() ? it->get<T>() : T{};
+  }
+}
+
+}  // namespace
+
+std::string ToJsonLine(const GenerationRecord& r) {
+  return DumpJson(Json{{"time", r.time},
+                       {"model", r.model_hash},
+                       {"prompt_tokens", r.prompt_tokens},
+                       {"cached_tokens", r.cached_tokens},
+                       {"generated_tokens", r.generated_tokens},
+                       {"first_token_ms", r.first_token_ms},
+                       {"tokens_per_second", r.tokens_per_second},
+                       {"peak_memory_bytes", r.peak_memory_bytes},
+                       {"cancelled", r.cancelled},
+                       {"stop_reason", r.stop_reason},
+                       {"repaired", r.repaired}});
+}
+
+Result<GenerationRecord> ParseRecord(std::string_view line) {
+  GPTOSS_TRY(const Json json, ParseJson(line));
+  if (!json.is_object() || !json.contains("time") || !json.contains("generated_tokens")) {
+    return Fail(ErrorCode::kDataLoss, "not a line of this log");
+  }
+  GenerationRecord r;
+  r.time = Field<std::string>(json, "time");
+  r.model_hash = Field<std::string>(json, "model");
+  r.prompt_tokens = Field<std::int64_t>(json, "prompt_tokens");
+  r.cached_tokens = Field<std::int64_t>(json, "cached_tokens");
+  r.generated_tokens = Field<std::int64_t>(json, "generated_tokens");
+  r.first_token_ms = Field<double>(json, "first_token_ms");
+  r.tokens_per_second = Field<double>(json, "tokens_per_second");
+  r.peak_memory_bytes = Field<std::uint64_t>(json, "peak_memory_bytes");
+  r.cancelled = Field<bool>(json, "cancelled");
+  r.repaired = Field<bool>(json, "repaired");
+  r.stop_reason = Field<std::string>(json, "stop_reason");
+  return r;
+}
+
+void Telemetry::Record(const GenerationRecord& r, double decode_seconds, bool failed) {
+  std::lock_guard lock(mutex_);
+  MetricsSnapshot& m = metrics_;
+  ++m.generations;
+  m.cancelled += r.cancelled ? 1 : 0;
+  m.failed += failed ? 1 : 0;
+  m.repaired += r.repaired ? 1 : 0;
+  m.prompt_tokens += static_cast<std::uint64_t>(std::max<std::int64_t>(r.prompt_tokens, 0));
+  m.cached_tokens += static_cast<std::uint64_t>(std::max<std::int64_t>(r.cached_tokens, 0));
+  m.generated_tokens += static_cast<std::uint64_t>(std::max<std::int64_t>(r.generated_tokens, 0));
+  m.decode_seconds += decode_seconds;
+  if (r.generated_tokens > 0) {
+    const double seconds = r.first_token_ms / 1000;
+    m.first_token_seconds += seconds;
+    const auto& bounds = MetricsSnapshot::kFirstTokenBounds;
+    ++m.first_token[static_cast<std::size_t>(std::lower_bound(bounds.begin(), bounds.end(), seconds) -
+                                             bounds.begin())];
+  }
+  if (options_.log) Append(ToJsonLine(r) + "\n");
+}
+
+// Another process may write the same log: a line goes out in one write at the end of the file, and rotation
+// is under a lock between processes.
+void Telemetry::Append(const std::string& line) {
+  if (!problem_.empty()) return;
+  std::error_code failed;
+  std::filesystem::create_directories(options_.folder, failed);
+  if (!failed) ::chmod(options_.folder.c_str(), 0700);
+  auto lock = FileLock::Acquire(options_.folder / "lock", FileLock::Kind::kExclusive, {},
+                                std::chrono::milliseconds(200));
+  if (!lock) {
+    problem_ = lock.error().message;
+    return;
+  }
+  const auto file = LogFile(options_.folder, 0);
+  struct stat status{};
+  if (::stat(file.c_str(), &status) == 0 && status.st_size > 0 &&
+      static_cast<std::uint64_t>(status.st_size) + line.size() > options_.max_bytes) {
+    Rotate(options_.folder, std::max(options_.files, 1));
+  }
+  const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+  const bool written = fd >= 0 && ::write(fd, line.data(), line.size()) == static_cast<ssize_t>(line.size());
+  if (!written) {
+    problem_ = fmt::format("{}: {}; generations are not logged", file.string(), std::strerror(errno));
+  }
+  if (fd >= 0) ::close(fd);
+}
+
+void Telemetry::CountLoad() {
+  std::lock_guard lock(mutex_);
+  ++metrics_.loads;
+}
+void Telemetry::CountUnload() {
+  std::lock_guard lock(mutex_);
+  ++metrics_.unloads;
+}
+void Telemetry::SetActive(std::uint64_t active) {
+  std::lock_guard lock(mutex_);
+  metrics_.active = active;
+}
+MetricsSnapshot Telemetry::metrics() const {
+  std::lock_guard lock(mutex_);
+  return metrics_;
+}
+std::string Telemetry::problem() const {
+  std::lock_guard lock(mutex_);
+  return problem_;
+}
+
+Result<TelemetryLog> ReadTelemetry(const std::filesystem::path& folder) {
+  TelemetryLog log;
+  int oldest = -1;
+  std::error_code ignored;
+  while (std::filesystem::exists(LogFile(folder, oldest + 1), ignored) && oldest < 1000) ++oldest;
+  for (int age = oldest; age >= 0; --age) {
+    GPTOSS_TRY(const std::string text, ReadFile(LogFile(folder, age)));
+    for (std::string_view rest = text; !rest.empty();) {
+      const std::size_t end = std::min(rest.find('\n'), rest.size());
+      if (const std::string_view line = rest.substr(0, end); !line.empty()) {
+        if (auto record = ParseRecord(line)) {
+          log.records.push_back(std::move(*record));
+        } else {
+          ++log.unreadable;
+        }
+      }
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+  }
+  return log;
+}
+
+std::string PrometheusText(const MetricsSnapshot& m, std::uint64_t weights, std::uint64_t kv,
+                           std::uint64_t scratch, std::uint64_t resident, bool ready) {
+  std::string out;
+  const auto metric = [&](const char* name, const char* type, const char* help, auto value) {
+    out += fmt::format("# HELP gptoss_{0} {1}\n# TYPE gptoss_{0} {2}\ngptoss_{0} {3}\n", name, help, type,
+                       value);
+  };
+  metric("generations_total", "counter", "Generations that ended.", m.generations);
+  metric("generations_cancelled_total", "counter", "Of them, cancelled.", m.cancelled);
+  metric("generations_failed_total", "counter", "Of them, failed.", m.failed);
+  metric("generations_repaired_total", "counter", "Of them, with malformed output that was repaired.",
+         m.repaired);
+  metric("prompt_tokens_total", "counter", "Tokens of prompts.", m.prompt_tokens);
+  metric("cached_tokens_total", "counter", "Of them, not computed again.", m.cached_tokens);
+  metric("generated_tokens_total", "counter", "Tokens generated.", m.generated_tokens);
+  metric("decode_seconds_total", "counter", "Seconds spent generating after the first token.",
+         m.decode_seconds);
+  metric("loads_total", "counter", "Loads of the model.", m.loads);
+  metric("unloads_total", "counter", "Unloads of the model.", m.unloads);
+  metric("active_generations", "gauge", "Turns that run or wait.", m.active);
+  metric("model_ready", "gauge", "1 while the model is in memory.", ready ? 1 : 0);
+  out += "# HELP gptoss_memory_bytes Memory by use.\n# TYPE gptoss_memory_bytes gauge\n";
+  for (const auto& [name, value] :
+       {std::pair{"weights", weights}, {"kv", kv}, {"scratch", scratch}, {"resident", resident}}) {
+    out += fmt::format("gptoss_memory_bytes{{use=\"{}\"}} {}\n", name, value);
+  }
+  out +=
+      "# HELP gptoss_first_token_seconds From the request to the first token.\n"
+      "# TYPE gptoss_first_token_seconds histogram\n";
+  std::uint64_t below = 0;
+  for (std::size_t i = 0; i < m.first_token.size(); ++i) {
+    below += m.first_token[i];
+    const bool last = i == MetricsSnapshot::kFirstTokenBounds.size();
+    out += fmt::format("gptoss_first_token_seconds_bucket{{le=\"{}\"}} {}\n",
+                       last ? "+Inf" : fmt::format("{}", MetricsSnapshot::kFirstTokenBounds[i]), below);
+  }
+  out += fmt::format("gptoss_first_token_seconds_sum {}\ngptoss_first_token_seconds_count {}\n",
+                     m.first_token_seconds, below);
+  return out;
+}
+
+}  // namespace gptoss

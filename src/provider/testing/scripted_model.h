@@ -1,0 +1,118 @@
+// A model for tests: says what a script says, chunk by chunk, through the provider's own types. No engine
+// behind it.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "engine/testing/fake_backend.h"
+#include "provider/agent_provider.h"
+#include "provider/turn.h"
+
+namespace gptoss::testing {
+
+// What a test sets before the provider starts, and sees while it runs.
+struct ScriptedControl {
+  std::atomic<int> opened{0}, loaded{0}, alive{0}, installs{0}, dropped{0};
+  std::atomic<ModelState> look{ModelState::kInstalled};
+  std::atomic<int> load_steps{3};  // fractions that a load tells
+  std::chrono::milliseconds per_load_step{0};
+  std::atomic<bool> fail_load{false}, fail_open{false}, fail_install{false};
+  std::chrono::milliseconds per_install_step{0};
+  std::shared_ptr<FakeControl> backend = std::make_shared<FakeControl>();
+};
+
+// Runs turns on a real engine over the fake backend, with the demo's tokenizer.
+class ScriptedModel final : public LoadedModel {
+ public:
+  ScriptedModel(std::shared_ptr<ScriptedControl> control, std::shared_ptr<const Tokenizer> tokenizer,
+                std::shared_ptr<const Model> model, const Options& options)
+      : control_(std::move(control)), tokenizer_(std::move(tokenizer)), model_(std::move(model)) {
+    EngineOptions engine = options.engine;
+    engine.context_tokens = 4000;
+    engine_ =
+        Engine::Create(std::make_unique<FakeBackend>(control_->backend, tokenizer_->size(), 4000), engine)
+            .value();
+    ++control_->alive;
+  }
+  ~ScriptedModel() override { --control_->alive; }
+  ScriptedModel(const ScriptedModel&) = delete;
+  ScriptedModel& operator=(const ScriptedModel&) = delete;
+
+  TurnResult RunTurn(const harmony::Conversation& conversation, const TurnOptions& options,
+                     const TurnEvents& on_event) override {
+    const SpecialTokens& special = tokenizer_->special();
+    return RunTurnOn(*engine_, *tokenizer_, {special.return_, special.call, special.end_of_text},
+                     conversation, options, on_event);
+  }
+  const Tokenizer& tokenizer() const override { return *tokenizer_; }
+  const Model& model() const override { return *model_; }
+  Engine& engine() override { return *engine_; }
+  BackendMemory memory() const override { return {.weights = 100, .kv = 10, .scratch = 1}; }
+  void DropCaches() override {
+    ++control_->dropped;
+    engine_->DropIdleConversations();
+  }
+
+ private:
+  std::shared_ptr<ScriptedControl> control_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  std::shared_ptr<const Model> model_;
+  std::unique_ptr<Engine> engine_;
+};
+
+class ScriptedSource final : public ModelSource {
+ public:
+  explicit ScriptedSource(std::shared_ptr<ScriptedControl> control) : control_(std::move(control)) {}
+
+  Availability Look() override {
+    const ModelState state = control_->look;
+    Availability look{.state = state};
+    if (state == ModelState::kUnavailable) look.reason = "the test says no";
+    if (state == ModelState::kNotInstalled) look.reason = "the test has not installed it";
+    return look;
+  }
+  Result<Checkpoint> Open(const std::optional<std::string>&) override {
+    ++control_->opened;
+    if (control_->fail_open) return Fail(ErrorCode::kDataLoss, "the test broke the file");
+    return OpenDemoCheckpoint();
+  }
+  Result<std::unique_ptr<LoadedModel>> Load(const Checkpoint& checkpoint, const LoadedModel::Options& options,
+                                            const std::function<void(double)>& on_fraction,
+                                            const CancelToken& cancel) override {
+    for (int i = 0; i < control_->load_steps; ++i) {
+      if (cancel.cancelled()) return Fail(ErrorCode::kCancelled, "the load was cancelled");
+      std::this_thread::sleep_for(control_->per_load_step);
+      on_fraction(static_cast<double>(i + 1) / control_->load_steps);
+    }
+    if (control_->fail_load) return Fail(ErrorCode::kDataLoss, "the test broke the load");
+    ++control_->loaded;
+    auto tokenizer = LoadTokenizer(checkpoint);
+    if (!tokenizer) return std::unexpected(std::move(tokenizer).error());
+    return std::make_unique<ScriptedModel>(control_, *tokenizer, checkpoint.model, options);
+  }
+  Status Install(const std::string&, const std::function<void(const Availability&)>& on_state,
+                 const CancelToken& cancel) override {
+    ++control_->installs;
+    for (int i = 0; i < 4; ++i) {
+      if (cancel.cancelled()) return Fail(ErrorCode::kCancelled, "the download was cancelled");
+      on_state({.state = ModelState::kDownloading, .fraction = i / 4.0});
+      std::this_thread::sleep_for(control_->per_install_step);
+    }
+    if (control_->fail_install) return Fail(ErrorCode::kUnavailable, "the test broke the network");
+    control_->look = ModelState::kInstalled;
+    return {};
+  }
+
+ private:
+  std::shared_ptr<ScriptedControl> control_;
+};
+
+}  // namespace gptoss::testing
