@@ -39,9 +39,9 @@ std::string_view Trim(std::string_view text) {
 
 class Chat {
  public:
-  Chat(GenerationArguments arguments, LoadedModel& model, harmony::Conversation start)
+  Chat(GenerationArguments arguments, bool demo, LoadedModel& model, harmony::Conversation start)
       : arguments_(std::move(arguments)),
-        demo_(!SelectedModelPath(arguments_.model)),
+        demo_(demo),
         model_(model),
         start_(std::move(start)),
         conversation_(start_),
@@ -209,7 +209,8 @@ Result<int> RunChat(GenerationArguments& arguments) {
   GPTOSS_CHECK_OK(CheckArguments(arguments));
   GPTOSS_TRY(harmony::Conversation start, StartConversation(arguments));
   GPTOSS_TRY(const std::unique_ptr<LoadedModel> model, LoadSelectedModel(arguments));
-  return Chat(arguments, *model, std::move(start)).Loop();
+  GPTOSS_TRY(const SelectedModel selected, SelectModel(arguments.model));
+  return Chat(arguments, selected.demo(), *model, std::move(start)).Loop();
 }
 
 }  // namespace

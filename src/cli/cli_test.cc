@@ -8,6 +8,7 @@
 #include <fstream>
 #include <string>
 
+#include "base/file.h"
 #include "cli/doctor_checks.h"
 #include "cli/eval_demo.h"
 #include "cli/generation_options.h"
@@ -16,6 +17,7 @@
 #include "cli/model_option.h"
 #include "cli/reporter.h"
 #include "cli/terminal.h"
+#include "hub/manifest.h"
 #include "settings/settings.h"
 
 namespace gptoss::cli {
@@ -102,15 +104,82 @@ TEST(Interrupt, CancelsTheTurnOrWakesTheReader) {
   ::close(silent[1]);
 }
 
-TEST(ModelOption, OptionThenVariableThenDemo) {
-  ::setenv("GPTOSS_CONFIG", "/nonexistent/config.toml", 1);
+// State and configuration of their own, whatever the machine has.
+class ModelOption : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (std::filesystem::temp_directory_path() / "gptoss-option-XXXXXX").string();
+    folder_ = ::mkdtemp(name.data());
+    ::setenv("GPTOSS_STATE_DIR", (folder_ / "state").c_str(), 1);
+    ::setenv("GPTOSS_CONFIG", (folder_ / "config.toml").c_str(), 1);
+    ::unsetenv("GPTOSS_MODEL");
+  }
+  void TearDown() override {
+    for (const char* name : {"GPTOSS_STATE_DIR", "GPTOSS_CONFIG", "GPTOSS_MODEL"}) ::unsetenv(name);
+    std::error_code error;
+    std::filesystem::remove_all(folder_, error);
+  }
+  // An installed model whose one file is whole.
+  void Install(const std::string& model, const std::string& repository) {
+    const std::filesystem::path place = folder_ / repository;
+    std::filesystem::create_directories(place);
+    ASSERT_TRUE(WriteFileAtomic(place / "m.gguf", "GGUF"));
+    hub::Manifest manifest;
+    manifest.model = model;
+    manifest.repository = repository;
+    manifest.commit = std::string(40, 'a');
+    manifest.folder = place;
+    manifest.verified_at = "2026-01-01T00:00:00Z";
+    manifest.files = {{.path = "m.gguf", .size = 4, .hash = {std::string(64, 'a')}}};
+    ASSERT_TRUE(hub::ManifestStore(folder_ / "state").Write(manifest));
+  }
+  std::filesystem::path folder_;
+};
+
+TEST_F(ModelOption, OptionThenVariableThenSettingThenDemo) {
+  EXPECT_TRUE(SelectModel("")->demo());
+  EXPECT_NE(SelectionNotice(*SelectModel("")).find("gptoss install"), std::string::npos);
+  ASSERT_TRUE(WriteFileAtomic(folder_ / "config.toml", "[model]\ndefault = \"/from/setting\"\n"));
+  EXPECT_EQ(SelectModel("")->path, "/from/setting");
+  EXPECT_NE(SelectModel("")->origin.find("config.toml"), std::string::npos);
   ::setenv("GPTOSS_MODEL", "/from/variable", 1);
-  EXPECT_EQ(SelectedModelPath("/from/option"), "/from/option");
-  EXPECT_EQ(SelectedModelPath(""), "/from/variable");
+  EXPECT_EQ(SelectModel("")->path, "/from/variable");
+  EXPECT_EQ(SelectModel("/from/option")->path, "/from/option");
+  EXPECT_EQ(SelectModel("/from/option")->origin, "");
+  EXPECT_TRUE(SelectModel("demo")->demo());
+  EXPECT_EQ(SelectionNotice(*SelectModel("demo")), "");
   ::setenv("GPTOSS_MODEL", "", 1);
-  EXPECT_EQ(SelectedModelPath(""), std::nullopt);
-  ::unsetenv("GPTOSS_MODEL");
-  EXPECT_EQ(SelectedModelPath(""), std::nullopt);
+  EXPECT_NE(SelectModel("")->path, "/from/variable");
+}
+
+TEST_F(ModelOption, AnInstalledModelGoesBeforeTheDemoAndEmbeddingsNeverAnswer) {
+  Install("embeddinggemma-300m", "ggml-org/embeddinggemma-300m-qat-q8_0-GGUF");
+  EXPECT_TRUE(SelectModel("")->demo());
+  Install("gpt-oss-20b:gguf", "ggml-org/gpt-oss-20b-GGUF");
+  const auto selected = SelectModel("");
+  ASSERT_TRUE(selected);
+  EXPECT_EQ(selected->name, "gpt-oss-20b:gguf");
+  EXPECT_EQ(selected->path, folder_ / "ggml-org/gpt-oss-20b-GGUF/m.gguf");
+  EXPECT_NE(SelectionNotice(*selected).find("gpt-oss-20b:gguf answers"), std::string::npos);
+  Install("gpt-oss-20b", "mlx-community/gpt-oss-20b-MXFP4-Q8");
+  EXPECT_EQ(SelectModel("")->name, "gpt-oss-20b");
+  EXPECT_EQ(SelectModel("gpt-oss-20b:gguf")->name, "gpt-oss-20b:gguf");
+  EXPECT_EQ(SelectModel("ggml-org/gpt-oss-20b-GGUF")->name, "gpt-oss-20b:gguf");
+}
+
+TEST_F(ModelOption, DamageAndUnknownNamesSayWhatToDo) {
+  Install("gpt-oss-20b", "acme/gpt-oss");
+  ASSERT_TRUE(WriteFileAtomic(folder_ / "acme/gpt-oss/m.gguf", "GG"));
+  for (const char* name : {"", "gpt-oss-20b"}) {
+    const auto damaged = SelectModel(name);
+    ASSERT_FALSE(damaged);
+    EXPECT_EQ(damaged.error().code, ErrorCode::kDataLoss);
+    EXPECT_NE(damaged.error().message.find("gptoss verify gpt-oss-20b --repair"), std::string::npos);
+  }
+  const auto unknown = SelectModel("gpt-oss-120b");
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().code, ErrorCode::kNotFound);
+  EXPECT_NE(unknown.error().message.find("gptoss install gpt-oss-120b"), std::string::npos);
 }
 
 TEST(GenerationOptions, SettingsFillWhatTheCommandLineLeavesOpen) {

@@ -17,11 +17,16 @@ namespace gptoss::cli {
 
 namespace {
 
+// Asked while completing, a few milliseconds each.
+constexpr const char* kInstalledNames = "gptoss list --names 2>/dev/null";
+constexpr const char* kCatalogNames = "gptoss list --catalog --names 2>/dev/null";
+
 struct OptionWords {
   std::vector<std::string> names;  // "-m", "--model"
   std::string help;
   bool takes_value = false;
   bool takes_file = false;
+  bool takes_model = false;          // an installed model's name, or a path
   std::vector<std::string> choices;  // of "low|medium|high"
 };
 
@@ -30,6 +35,7 @@ struct CommandWords {
   std::vector<std::pair<std::string, std::string>> commands;  // name, help
   std::vector<OptionWords> options;
   std::vector<std::string> choices;  // of a positional
+  std::string models;                // of a positional: the command that prints the names; "": none
 
   std::vector<std::string> AllWords() const {
     std::vector<std::string> words;
@@ -57,11 +63,13 @@ std::vector<std::string> Choices(const std::string& type) {
 }
 
 void Collect(CLI::App& app, const std::string& path, std::vector<CommandWords>& all) {
-  CommandWords words{.path = path, .commands = {}, .options = {}, .choices = {}};
+  CommandWords words{.path = path, .commands = {}, .options = {}, .choices = {}, .models = {}};
   for (const CLI::Option* option : app.get_options()) {
     const std::string type = option->get_type_name();
     if (!option->nonpositional()) {
       for (std::string& choice : Choices(type)) words.choices.push_back(std::move(choice));
+      // What can be installed is what the catalog knows; every other command wants what is here.
+      if (type == "MODEL") words.models = path == "/install" ? kCatalogNames : kInstalledNames;
       continue;
     }
     OptionWords entry;
@@ -69,7 +77,8 @@ void Collect(CLI::App& app, const std::string& path, std::vector<CommandWords>& 
     for (const std::string& name : option->get_lnames()) entry.names.push_back("--" + name);
     entry.help = option->get_description();
     entry.takes_value = option->get_items_expected_max() > 0;
-    entry.takes_file = entry.takes_value && IsPath(type);
+    entry.takes_model = entry.takes_value && type == "MODEL";
+    entry.takes_file = entry.takes_value && (IsPath(type) || entry.takes_model);
     if (entry.takes_value) entry.choices = Choices(type);
     words.options.push_back(std::move(entry));
   }
@@ -98,7 +107,7 @@ std::string Quoted(std::string_view text) {
 }
 
 // "    /run:-m|/run:--model) ACTION ;;" for the options that take a value.
-std::string ValueCases(const std::vector<CommandWords>& all, std::string_view files,
+std::string ValueCases(const std::vector<CommandWords>& all, std::string_view files, std::string_view models,
                        std::string_view words_before, std::string_view words_after) {
   std::string out;
   for (const CommandWords& command : all) {
@@ -108,6 +117,7 @@ std::string ValueCases(const std::vector<CommandWords>& all, std::string_view fi
       for (const std::string& name : option.names) patterns.push_back(command.path + ":" + name);
       std::string action;
       if (option.takes_file) action = std::string(files) + "; ";
+      if (option.takes_model) action += std::string(models) + "; ";
       if (!option.choices.empty())
         action = fmt::format("{}{}{}; ", words_before, Join(option.choices, " "), words_after);
       out += fmt::format("    {}) {}return ;;\n", Join(patterns, "|"), action);
@@ -137,12 +147,17 @@ std::string BashScript(const std::vector<CommandWords>& all) {
       "  done\n"
       "  case \"$at:$prev\" in\n" +
       ValueCases(all, "compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- \"$cur\"))",
+                 fmt::format("COMPREPLY+=($(compgen -W \"$({})\" -- \"$cur\"))", kInstalledNames),
                  "COMPREPLY=($(compgen -W '", "' -- \"$cur\"))") +
       "  esac\n"
       "  case \"$at\" in\n";
   for (const CommandWords& command : all) {
-    out += fmt::format("    {}) COMPREPLY=($(compgen -W '{}' -- \"$cur\")) ;;\n",
-                       command.path.empty() ? "''" : command.path, Join(command.AllWords(), " "));
+    out +=
+        fmt::format("    {}) COMPREPLY=($(compgen -W '{}' -- \"$cur\")){} ;;\n",
+                    command.path.empty() ? "''" : command.path, Join(command.AllWords(), " "),
+                    command.models.empty()
+                        ? std::string()
+                        : fmt::format("; COMPREPLY+=($(compgen -W \"$({})\" -- \"$cur\"))", command.models));
   }
   return out + "  esac\n}\ncomplete -o default -F _gptoss gptoss\n";
 }
@@ -160,7 +175,8 @@ std::string ZshScript(const std::vector<CommandWords>& all) {
       "    esac\n"
       "  done\n"
       "  case \"$at:$prev\" in\n" +
-      ValueCases(all, "_files", "compadd -- ", "") +
+      ValueCases(all, "_files", fmt::format("compadd -- ${{(f)\"$({})\"}}", kInstalledNames), "compadd -- ",
+                 "") +
       "  esac\n"
       "  case \"$at\" in\n";
   for (const CommandWords& command : all) {
@@ -169,7 +185,9 @@ std::string ZshScript(const std::vector<CommandWords>& all) {
     for (const std::string& choice : command.choices) out += " " + Quoted(choice);
     for (const OptionWords& option : command.options)
       for (const std::string& name : option.names) out += " " + Quoted(name + ":" + option.help);
-    out += " ) ;;\n";
+    out += " )";
+    if (!command.models.empty()) out += fmt::format("; compadd -- ${{(f)\"$({})\"}}", command.models);
+    out += " ;;\n";
   }
   return out +
          "  esac\n"
@@ -195,11 +213,13 @@ std::string FishScript(const std::vector<CommandWords>& all) {
     for (const auto& [name, help] : command.commands)
       out += fmt::format("{} -f -a {} -d {}\n", start, name, Quoted(help));
     if (!command.choices.empty()) out += fmt::format("{} -f -a '{}'\n", start, Join(command.choices, " "));
+    if (!command.models.empty()) out += fmt::format("{} -f -a '({})'\n", start, command.models);
     for (const OptionWords& option : command.options) {
       out += start;
       for (const std::string& name : option.names)
         out += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
       if (option.takes_file) out += " -r -F";
+      if (option.takes_model) out += fmt::format(" -a '({})'", kInstalledNames);
       if (option.takes_value && !option.takes_file) out += " -x";
       if (!option.choices.empty()) out += fmt::format(" -a '{}'", Join(option.choices, " "));
       out += fmt::format(" -d {}\n", Quoted(option.help));

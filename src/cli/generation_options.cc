@@ -20,10 +20,6 @@ namespace {
 // Below this a model is there before a person can read a line.
 constexpr std::uint64_t kSlowToLoad = 256ULL << 20;
 
-constexpr std::string_view kDemoNotice =
-    "no model selected (-m PATH or GPTOSS_MODEL): the embedded demo model answers. It knows only a few "
-    "things.";
-
 std::string Today() {
   const std::time_t now = std::time(nullptr);
   std::tm local{};
@@ -159,8 +155,10 @@ SamplingOptions SamplingFor(const GenerationArguments& arguments, bool demo) {
 }
 
 Result<std::unique_ptr<LoadedModel>> LoadSelectedModel(const GenerationArguments& arguments) {
-  GPTOSS_TRY(const Checkpoint checkpoint, OpenSelectedCheckpoint(arguments.model));
-  if (!SelectedModelPath(arguments.model) && !arguments.quiet) Remark(kDemoNotice);
+  GPTOSS_TRY(const SelectedModel selected, SelectModel(arguments.model));
+  GPTOSS_TRY(const Checkpoint checkpoint, OpenSelected(selected));
+  if (const std::string notice = SelectionNotice(selected); !notice.empty() && !arguments.quiet)
+    Remark(notice);
   Output& terminal = StandardError();
   const bool progress =
       terminal.styled() && !arguments.quiet && checkpoint.model->weight_bytes >= kSlowToLoad;

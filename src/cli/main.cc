@@ -85,6 +85,13 @@ int Main(int argc, char** argv) {
   app.require_subcommand(0, 1);
   gptoss::cli::AddRunCommand(app, exit_code);
   gptoss::cli::AddChatCommand(app, exit_code);
+  gptoss::cli::AddInstallCommand(app, exit_code);
+  gptoss::cli::AddListCommand(app, exit_code);
+  gptoss::cli::AddShowCommand(app, exit_code);
+  gptoss::cli::AddVerifyCommand(app, exit_code);
+  gptoss::cli::AddUpdateCommand(app, exit_code);
+  gptoss::cli::AddDeleteCommand(app, exit_code);
+  gptoss::cli::AddExportCommand(app, exit_code);
   gptoss::cli::AddInspectCommand(app, exit_code);
   gptoss::cli::AddConfigCommand(app, exit_code);
   gptoss::cli::AddDoctorCommand(app, exit_code);

@@ -62,7 +62,8 @@ Result<int> Run(RunArguments& arguments) {
   GPTOSS_TRY(std::string prompt, ReadPrompt(arguments));
   conversation.messages.push_back(harmony::UserMessage(std::move(prompt)));
   GPTOSS_TRY(const std::unique_ptr<LoadedModel> model, LoadSelectedModel(arguments));
-  const bool demo = !SelectedModelPath(arguments.model);
+  GPTOSS_TRY(const SelectedModel selected, SelectModel(arguments.model));
+  const bool demo = selected.demo();
 
   Output& out = StandardOutput();
   TextReporter text(

@@ -8,6 +8,8 @@
 
 namespace gptoss::cli {
 
+std::string Version() { return GPTOSS_VERSION; }
+
 std::string VersionText() {
 #if defined(__clang__)
   const std::string compiler = fmt::format("Clang {}.{}", __clang_major__, __clang_minor__);

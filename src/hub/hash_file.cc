@@ -1,4 +1,4 @@
-// HashFile of transfer.h: the content of a file as the Hub names it.
+// HashFile of transfer.h, and the hasher under it.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <openssl/evp.h>
@@ -10,6 +10,7 @@
 #include <memory>
 #include <vector>
 
+#include "hub/content_hasher.h"
 #include "hub/transfer.h"
 
 namespace gptoss::hub {
@@ -32,13 +33,39 @@ std::unexpected<Error> FailErrno(const char* doing, const std::filesystem::path&
   return Fail(code, fmt::format("cannot {} {}: {}", doing, path.string(), std::strerror(error)));
 }
 
-std::string Hex(const unsigned char* digest, unsigned length) {
-  std::string hex;
-  for (unsigned i = 0; i < length; ++i) hex += fmt::format("{:02x}", digest[i]);
-  return hex;
+}  // namespace
+
+struct ContentHasher::State {
+  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{EVP_MD_CTX_new(), &EVP_MD_CTX_free};
+  bool ok = false;
+};
+
+ContentHasher::ContentHasher(bool sha256, std::uint64_t size) : state_(std::make_unique<State>()) {
+  EVP_MD_CTX* context = state_->context.get();
+  state_->ok =
+      context != nullptr && EVP_DigestInit_ex(context, sha256 ? EVP_sha256() : EVP_sha1(), nullptr) == 1;
+  if (sha256) return;
+  // A git blob id covers this header, its terminating zero included.
+  const std::string header = fmt::format("blob {}", size);
+  Add(std::as_bytes(std::span(header.c_str(), header.size() + 1)));
 }
 
-}  // namespace
+ContentHasher::~ContentHasher() = default;
+
+void ContentHasher::Add(std::span<const std::byte> bytes) {
+  state_->ok = state_->ok && EVP_DigestUpdate(state_->context.get(), bytes.data(), bytes.size()) == 1;
+}
+
+Result<ContentHash> ContentHasher::Finish() {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned length = 0;
+  if (!state_->ok || EVP_DigestFinal_ex(state_->context.get(), digest, &length) != 1)
+    return Fail(ErrorCode::kInternal, "cannot compute a hash");
+  state_->ok = false;
+  ContentHash hash;
+  for (unsigned i = 0; i < length; ++i) hash.hex += fmt::format("{:02x}", digest[i]);
+  return hash;
+}
 
 Result<ContentHash> HashFile(const std::filesystem::path& path, bool sha256, const CancelToken& cancel,
                              const std::function<void(std::uint64_t)>& on_bytes) {
@@ -51,29 +78,17 @@ Result<ContentHash> HashFile(const std::filesystem::path& path, bool sha256, con
 #if defined(POSIX_FADV_SEQUENTIAL)
   ::posix_fadvise(file.fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 #endif
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
-  if (!context || EVP_DigestInit_ex(context.get(), sha256 ? EVP_sha256() : EVP_sha1(), nullptr) != 1)
-    return Fail(ErrorCode::kInternal, "cannot start a hash");
-  if (!sha256) {
-    // A git blob id covers this header, its terminating zero included.
-    const std::string header = fmt::format("blob {}", info.st_size);
-    EVP_DigestUpdate(context.get(), header.c_str(), header.size() + 1);
-  }
-  std::vector<char> buffer(kChunk);
+  ContentHasher hasher(sha256, static_cast<std::uint64_t>(info.st_size));
+  std::vector<std::byte> buffer(kChunk);
   for (;;) {
     if (cancel.cancelled()) return Fail(ErrorCode::kCancelled, "stopped while reading " + path.string());
     const ssize_t got = ::read(file.fd, buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return FailErrno("read", path);
-    if (got == 0) break;
-    EVP_DigestUpdate(context.get(), buffer.data(), static_cast<std::size_t>(got));
+    if (got == 0) return hasher.Finish();
+    hasher.Add(std::span(buffer).first(static_cast<std::size_t>(got)));
     if (on_bytes) on_bytes(static_cast<std::uint64_t>(got));
   }
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned length = 0;
-  if (EVP_DigestFinal_ex(context.get(), digest, &length) != 1)
-    return Fail(ErrorCode::kInternal, "cannot finish a hash");
-  return ContentHash{Hex(digest, length)};
 }
 
 }  // namespace gptoss::hub

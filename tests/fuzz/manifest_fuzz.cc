@@ -11,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto manifest = ParseManifest({reinterpret_cast<const char*>(data), size});
   if (!manifest) return 0;
   for (const ManifestFile& file : manifest->files)
-    if (file.path.empty() || file.path.front() == '/' || file.path.find("..") == 0) std::abort();
+    if (file.path.empty() || file.path.front() == '/' || file.path.starts_with("../")) std::abort();
   const std::string written = ManifestToJson(*manifest);
   const auto again = ParseManifest(written);
   if (!again || ManifestToJson(*again) != written) std::abort();

@@ -21,10 +21,14 @@ TIMEOUT = 120  # generous: sanitizer builds on shared machines
 SHORT = ["--max-tokens", "200"]
 
 
+STATE = tempfile.TemporaryDirectory(prefix="gptoss-cli-")
+
+
 def environment(**extra):
-    env = {k: v for k, v in os.environ.items() if k not in ("GPTOSS_MODEL", "NO_COLOR")}
-    env["TERM"] = "xterm"
-    env["GPTOSS_CONFIG"] = "/nonexistent/config.toml"  # not the settings of whoever runs the tests
+    """Nothing of what this machine has installed or configured counts."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("GPTOSS_", "HF_")) and k != "NO_COLOR"}
+    env |= {"TERM": "xterm", "GPTOSS_STATE_DIR": STATE.name, "GPTOSS_CONFIG": STATE.name + "/config.toml",
+            "HF_HUB_CACHE": STATE.name + "/hub"}
     env.update(extra)
     return env
 

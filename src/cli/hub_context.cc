@@ -1,0 +1,164 @@
+#include "cli/hub_context.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <chrono>
+#include <utility>
+
+#include "cli/settings_option.h"
+#include "cli/terminal.h"
+#include "cli/version.h"
+#include "hub/cache.h"
+#include "settings/paths.h"
+
+namespace gptoss::cli {
+namespace {
+
+// Of the last session: the exit code is made when it is over.
+bool stopped_by_terminate = false;
+
+bool IsSet(const Settings& settings, std::string_view name) {
+  const auto index = FindSetting(name);
+  return index && settings.entry(*index).origin != SettingOrigin::kDefault;
+}
+
+// What a user has set here goes before the variables of the Hub's other clients; what nobody has set leaves
+// them alone.
+Status Apply(const Settings& settings, hub::HubOptions& options) {
+  if (IsSet(settings, "hub.endpoint")) options.endpoint = settings.String("hub.endpoint");
+  while (options.endpoint.ends_with('/')) options.endpoint.pop_back();
+  if (const auto folder = settings.PathIfSet("hub.cache_dir")) {
+    GPTOSS_TRY(const std::filesystem::path expanded, ExpandHome(folder->string()));
+    options.cache_dir = expanded.string();
+  }
+  if (const auto file = settings.PathIfSet("hub.token_file")) {
+    GPTOSS_TRY(const std::filesystem::path expanded, ExpandHome(file->string()));
+    GPTOSS_TRY(std::string text, ReadUserFile(expanded.string()));
+    text.resize(std::min(text.find_first_of("\r\n"), text.size()));
+    options.token = text;
+  }
+  if (IsSet(settings, "hub.max_connections"))
+    options.max_connections = static_cast<int>(settings.Integer("hub.max_connections"));
+  if (IsSet(settings, "hub.part_size")) options.part_bytes = settings.Bytes("hub.part_size");
+  if (IsSet(settings, "hub.retry_limit"))
+    options.retry_limit = static_cast<int>(settings.Integer("hub.retry_limit"));
+  if (IsSet(settings, "hub.stall_timeout")) options.stall_timeout = settings.Time("hub.stall_timeout").length;
+  if (IsSet(settings, "hub.min_free_disk")) options.disk_margin_bytes = settings.Bytes("hub.min_free_disk");
+  if (settings.Bool("hub.offline")) options.offline = true;
+  return {};
+}
+
+}  // namespace
+
+std::filesystem::path SharedCache(const std::string& cache_dir) {
+  if (!cache_dir.empty()) {
+    std::error_code error;
+    const auto absolute = std::filesystem::absolute(cache_dir, error);
+    return error ? std::filesystem::path(cache_dir) : absolute.lexically_normal();
+  }
+  if (const auto input = CurrentSettingsInput()) {
+    const auto folder = Settings::LoadTolerant(*input)->PathIfSet("hub.cache_dir");
+    const auto expanded = folder ? ExpandHome(folder->string()) : Result<std::filesystem::path>();
+    if (folder && expanded) return *expanded;
+  }
+  return hub::HubOptionsFromEnvironment().cache_dir;
+}
+
+Result<HubContext> OpenHubContext(const std::string& cache_dir) {
+  GPTOSS_TRY(const Settings::Pointer settings, LoadSettings(true));
+  GPTOSS_TRY(Policy policy, Policy::Load());
+  GPTOSS_TRY(std::filesystem::path state, StateDirectory());
+  hub::HubOptions options = hub::HubOptionsFromEnvironment();
+  GPTOSS_CHECK_OK(Apply(*settings, options));
+  if (!cache_dir.empty()) options.cache_dir = SharedCache(cache_dir).string();
+  if (options.cache_dir.empty())
+    return Fail(ErrorCode::kFailedPrecondition,
+                "there is no home folder to keep models in; name a folder with --cache-dir or HF_HUB_CACHE");
+  options.user_agent = fmt::format("gptoss/{}", Version());
+  hub::ManifestStore installed(state), installing(state, "installing");
+  return HubContext{std::move(options), std::move(state), std::move(installed), std::move(installing),
+                    std::move(policy)};
+}
+
+Result<hub::ManifestStore> OpenInstalledModels() {
+  GPTOSS_TRY(const std::filesystem::path state, StateDirectory());
+  return hub::ManifestStore(state);
+}
+
+std::filesystem::path CacheOf(const hub::Manifest& manifest) {
+  // …/models--org--name/snapshots/<commit>
+  const std::filesystem::path snapshots = manifest.folder.parent_path();
+  if (manifest.repository.empty() || snapshots.filename() != "snapshots") return {};
+  return snapshots.parent_path().parent_path();
+}
+
+std::vector<hub::BlobJob> JobsOf(const hub::Manifest& manifest) {
+  const hub::RepositoryCache cache(CacheOf(manifest), manifest.repository);
+  std::vector<hub::BlobJob> jobs;
+  for (const hub::ManifestFile& file : manifest.files)
+    jobs.push_back({.file = {.path = file.path, .size = file.size, .hash = file.hash},
+                    .blob = cache.blob(file.hash),
+                    .lock = cache.lock(file.hash)});
+  return jobs;
+}
+
+HubSession::~HubSession() {
+  interrupt_.EndTurn();
+  stopped_by_terminate = interrupt_.terminated();
+}
+
+Result<std::string> HubSession::Ask(std::string_view question) {
+  // Ctrl-C at a question wakes the reader; nothing is running that could be cancelled.
+  interrupt_.EndTurn();
+  StandardError().Write(question);
+  LineReader reader(STDIN_FILENO, interrupt_.wake_descriptor());
+  std::string line;
+  const LineReader::Event event = reader.Next(line);
+  interrupt_.BeginTurn(cancel_);
+  if (event == LineReader::Event::kLine) return line;
+  StandardError().Write("\n");
+  return Fail(ErrorCode::kCancelled, "stopped at a question; nothing was changed");
+}
+
+Result<bool> HubSession::AskYesNo(std::string_view question, bool fallback) {
+  GPTOSS_TRY(std::string line, Ask(fmt::format("{} [{}] ", question, fallback ? "Y/n" : "y/N")));
+  std::ranges::transform(line, line.begin(), [](char c) {
+    return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  });
+  if (line.find_first_not_of(" \t") == std::string::npos) return fallback;
+  return line == "y" || line == "yes";
+}
+
+bool CanAsk() { return ::isatty(STDIN_FILENO) == 1 && StandardError().is_terminal(); }
+
+ProgressStyle StyleFor(bool json, bool quiet) {
+  if (json) return ProgressStyle::kJson;
+  if (quiet) return ProgressStyle::kQuiet;
+  return StandardError().is_terminal() ? ProgressStyle::kLine : ProgressStyle::kPlain;
+}
+
+std::string ShellQuoted(std::string_view text) {
+  const bool plain = !text.empty() && std::ranges::all_of(text, [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || std::string_view("-_./:@%+=,").contains(c);
+  });
+  if (plain) return std::string(text);
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+void WriteJsonLine(const Json& value) { StandardOutput().Write(DumpJson(value) + "\n"); }
+
+int FailCommand(const Error& error, bool json) {
+  if (json)
+    WriteJsonLine(
+        {{"type", "error"}, {"code", std::string(ErrorCodeName(error.code))}, {"message", error.message}});
+  Complain(error.message);
+  if (error.code == ErrorCode::kCancelled && stopped_by_terminate) return 143;
+  return ExitCode(error.code);
+}
+
+}  // namespace gptoss::cli

@@ -1,0 +1,256 @@
+#include "cli/install_progress.h"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include "base/utf8.h"
+#include "cli/suspend.h"
+
+namespace gptoss::cli {
+namespace {
+
+constexpr double kPlainSeconds = 5;  // between lines where there is no terminal
+constexpr int kPlainColumns = 200;
+constexpr double kJsonSeconds = 0.5;
+constexpr double kPauseSeconds = 3;  // a pause that takes longer does not hold up Ctrl-Z
+constexpr auto kTick = std::chrono::milliseconds(100);
+constexpr std::string_view kEraseLine = "\r\x1b[2K";
+
+// "5.2 of 12.1 GB": the unit of the whole for both.
+std::string OfTotal(std::uint64_t done, std::uint64_t total) {
+  double unit = 1;
+  const char* name = "B";
+  if (total >= 1'000'000'000) {
+    unit = 1e9, name = "GB";
+  } else if (total >= 1'000'000) {
+    unit = 1e6, name = "MB";
+  } else if (total >= 1'000) {
+    unit = 1e3, name = "kB";
+  }
+  const int digits = unit == 1 ? 0 : 1;
+  return fmt::format("{:.{}f} of {:.{}f} {}", static_cast<double>(done) / unit, digits,
+                     static_cast<double>(total) / unit, digits, name);
+}
+
+// Columns, taking each character as one: names and our own words have no wide ones.
+std::size_t Width(std::string_view text) {
+  std::size_t width = 0;
+  while (!text.empty()) {
+    text.remove_prefix(NextUtf8(text).length);
+    ++width;
+  }
+  return width;
+}
+
+std::string_view FileName(std::string_view path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string_view::npos ? path : path.substr(slash + 1);
+}
+
+bool IsRunning(const std::string& state) {
+  return state.empty() || state == "downloading" || state == "verifying";
+}
+
+}  // namespace
+
+std::string HumanBytes(std::uint64_t bytes) {
+  const auto value = static_cast<double>(bytes);
+  if (bytes >= 999'950'000) return fmt::format("{:.1f} GB", value / 1e9);
+  if (bytes >= 9'950'000) return fmt::format("{:.0f} MB", value / 1e6);
+  if (bytes >= 999'950) return fmt::format("{:.1f} MB", value / 1e6);
+  if (bytes >= 1'000) return fmt::format("{:.0f} kB", value / 1e3);
+  return fmt::format("{} B", bytes);
+}
+
+std::string HumanSeconds(double seconds) {
+  const auto whole = static_cast<std::int64_t>(std::ceil(std::clamp(seconds, 0.0, 1e9)));
+  if (whole < 60) return fmt::format("{} s", whole);
+  if (whole < 3600) {
+    // Ten seconds are exact enough where minutes are left.
+    const std::int64_t rounded = whole < 600 ? whole : (whole + 59) / 60 * 60;
+    return rounded % 60 == 0 ? fmt::format("{} min", rounded / 60)
+                             : fmt::format("{} min {} s", rounded / 60, rounded % 60);
+  }
+  if (whole < 86'400) return fmt::format("{} h {} min", whole / 3600, whole % 3600 / 60);
+  return fmt::format("{} d {} h", whole / 86'400, whole % 86'400 / 3600);
+}
+
+void ProgressState::Update(const hub::TransferProgress& progress, double seconds) {
+  const std::uint64_t done =
+      std::max(latest_.done_bytes, std::min(progress.done_bytes, progress.total_bytes));
+  const int files = std::max(latest_.files_done, progress.files_done);
+  latest_ = progress;
+  latest_.done_bytes = done;
+  latest_.files_done = files;
+  if (progress.eta_seconds < 0) {
+    eta_ = -1;
+  } else if (eta_ < 0) {
+    eta_ = progress.eta_seconds;
+  } else {
+    // What was said, less the time that went by, moved towards what is said now.
+    const double passed = std::max(0.0, seconds - eta_at_);
+    const double weight = 1 - std::exp(-passed / 3.0);
+    eta_ = std::max(0.0, eta_ - passed) * (1 - weight) + progress.eta_seconds * weight;
+  }
+  eta_at_ = seconds;
+}
+
+int ProgressState::percent() const {
+  if (latest_.total_bytes == 0) return 0;
+  const double part = static_cast<double>(latest_.done_bytes) / static_cast<double>(latest_.total_bytes);
+  return static_cast<int>(std::floor(part * 100 + 1e-9));
+}
+
+std::string ProgressLine(const ProgressState& state, int columns) {
+  const hub::TransferProgress& now = state.latest();
+  std::vector<std::string> parts = {fmt::format("{:3} %", state.percent()),
+                                    OfTotal(now.done_bytes, now.total_bytes)};
+  if (!IsRunning(now.state)) {
+    parts.push_back(now.notice.empty() ? now.state : fmt::format("{}: {}", now.state, now.notice));
+  } else {
+    if (now.state == "verifying") parts.emplace_back("verifying");
+    if (now.bytes_per_second >= 1)
+      parts.push_back(HumanBytes(static_cast<std::uint64_t>(now.bytes_per_second)) + "/s");
+    if (state.eta_seconds() >= 0 && now.done_bytes < now.total_bytes)
+      parts.push_back(HumanSeconds(state.eta_seconds()) + " left");
+    if (!now.notice.empty()) parts.push_back(now.notice);
+  }
+  if (!now.file.empty()) parts.emplace_back(FileName(now.file));
+  std::string line;
+  const auto limit = static_cast<std::size_t>(std::max(columns - 1, 1));  // the last column may wrap
+  for (const std::string& part : parts) {
+    const std::string clean = WithoutControls(ReplaceInvalidUtf8(part));
+    if (Width(line) + (line.empty() ? 0 : 2) + Width(clean) > limit) break;
+    line += (line.empty() ? "" : "  ") + clean;
+  }
+  return line;
+}
+
+Json ProgressEvent(const ProgressState& state) {
+  const hub::TransferProgress& now = state.latest();
+  Json event{{"type", "progress"},
+             {"state", now.state},
+             {"total_bytes", now.total_bytes},
+             {"done_bytes", now.done_bytes},
+             {"resumed_bytes", now.resumed_bytes},
+             {"bytes_per_second", std::round(now.bytes_per_second)},
+             {"eta_seconds", state.eta_seconds() < 0 ? Json(nullptr) : Json(std::round(state.eta_seconds()))},
+             {"files_total", now.files_total},
+             {"files_done", now.files_done},
+             {"connections", now.connections}};
+  if (!now.file.empty()) event["file"] = now.file;
+  if (!now.notice.empty()) event["notice"] = now.notice;
+  return event;
+}
+
+int TerminalColumns() {
+  winsize size{};
+  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  return 80;
+}
+
+ProgressDisplay::ProgressDisplay(ProgressStyle style, Output& out, Output& err, hub::PauseControl& pause)
+    : style_(style), out_(out), err_(err), pause_(pause), thread_([this] { Run(); }) {}
+
+ProgressDisplay::~ProgressDisplay() { Finish(); }
+
+double ProgressDisplay::Seconds() const {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+}
+
+void ProgressDisplay::Observe(const hub::TransferProgress& progress) {
+  const std::lock_guard lock(mutex_);
+  state_.Update(progress, Seconds());
+  any_ = true;
+}
+
+hub::ProgressObserver ProgressDisplay::observer() {
+  return [this](const hub::TransferProgress& progress) { Observe(progress); };
+}
+
+std::uint64_t ProgressDisplay::done_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return state_.latest().done_bytes;
+}
+
+void ProgressDisplay::Finish() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (finished_) return;
+    finished_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+  std::unique_lock lock(mutex_);
+  Show(lock, true);
+}
+
+// What is due now; "" if nothing is. Under the lock.
+std::string ProgressDisplay::Due(bool last) {
+  if (!any_) return "";
+  const double now = Seconds();
+  if (style_ == ProgressStyle::kLine) {
+    if (last) return std::exchange(line_open_, false) ? std::string(kEraseLine) : "";
+    const std::string text = ProgressLine(state_, TerminalColumns());
+    if (text == shown_text_ && line_open_) return "";
+    line_open_ = true;
+    shown_text_ = text;
+    return fmt::format("{}{}", kEraseLine, text);
+  }
+  if (style_ == ProgressStyle::kPlain) {
+    const hub::TransferProgress& progress = state_.latest();
+    // A wait is news at once, everything else now and then.
+    const std::string wait = IsRunning(progress.state) ? std::string() : progress.state + progress.notice;
+    if (last || (now - shown_at_ < kPlainSeconds && (wait.empty() || wait == shown_text_))) return "";
+    shown_at_ = now;
+    shown_text_ = wait;
+    return fmt::format("gptoss: {}\n", ProgressLine(state_, kPlainColumns));
+  }
+  if (style_ == ProgressStyle::kJson && (last || now - shown_at_ >= kJsonSeconds)) {
+    shown_at_ = now;
+    return DumpJson(ProgressEvent(state_)) + "\n";
+  }
+  return "";
+}
+
+// Writes without the lock: whoever reads slowly holds up this thread, not the transfer.
+void ProgressDisplay::Show(std::unique_lock<std::mutex>& lock, bool last) {
+  const std::string text = Due(last);
+  if (text.empty()) return;
+  lock.unlock();
+  (style_ == ProgressStyle::kJson ? out_ : err_).Write(text);
+  lock.lock();
+}
+
+void ProgressDisplay::Run() {
+  SuspendHandler suspend;
+  double asked_at = -1;
+  std::unique_lock lock(mutex_);
+  while (!finished_) {
+    changed_.wait_for(lock, kTick, [this] { return finished_; });
+    if (finished_) break;
+    if (suspend.TakeRequest() && asked_at < 0) {
+      asked_at = Seconds();
+      pause_.Pause();
+    }
+    const bool rests = state_.latest().state == "paused" || state_.latest().connections == 0;
+    if (asked_at >= 0 && (rests || Seconds() - asked_at > kPauseSeconds)) {
+      const bool open = std::exchange(line_open_, false);
+      lock.unlock();
+      if (open) err_.Write(fmt::format("{}gptoss: paused; 'fg' goes on\n", kEraseLine));
+      suspend.Stop();
+      lock.lock();
+      asked_at = -1;
+      pause_.Resume();
+    }
+    Show(lock, false);
+  }
+}
+
+}  // namespace gptoss::cli

@@ -1,0 +1,89 @@
+// How an install (or a check of all hashes) looks while it runs: one line on a terminal, a line every few
+// seconds elsewhere, JSON lines for programs.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "base/cancel.h"
+#include "base/json.h"
+#include "cli/terminal.h"
+#include "hub/transfer.h"
+
+namespace gptoss::cli {
+
+// "12.1 GB", "37 MB", "812 kB", "96 B": powers of 1000, as disks and providers count.
+std::string HumanBytes(std::uint64_t bytes);
+// "45 s", "3 min 20 s", "2 h 5 min", "3 d 4 h".
+std::string HumanSeconds(double seconds);
+
+// What has been shown so far, so that no number goes backwards and the time left does not jump.
+class ProgressState {
+ public:
+  // `seconds`: a steady clock, for the smoothing.
+  void Update(const hub::TransferProgress& progress, double seconds);
+  const hub::TransferProgress& latest() const { return latest_; }
+  double eta_seconds() const { return eta_; }  // -1: not known
+  int percent() const;                         // 100 only when everything is done
+
+ private:
+  hub::TransferProgress latest_;
+  double eta_ = -1, eta_at_ = 0;
+};
+
+// " 43 %  5.2 of 12.1 GB  84 MB/s  1 min 22 s left  model-00001.safetensors": what fits into `columns`, the
+// most important first. What is being waited for goes before speed and time.
+std::string ProgressLine(const ProgressState& state, int columns);
+// {"type":"progress", "state", "total_bytes", "done_bytes", …}; docs/install.md lists them.
+Json ProgressEvent(const ProgressState& state);
+
+enum class ProgressStyle : std::uint8_t { kLine, kPlain, kJson, kQuiet };
+
+// Shows what its observer is told, from a thread of its own: on kLine ten times a second on `err`, on kPlain
+// every few seconds on `err`, on kJson on `out`. SIGTSTP pauses the work: what runs gets to a durable point
+// and closes its connections, the line is ended, and only then the process stops; `fg` goes on. Finish() (or
+// the end of its life) joins the thread and erases the line.
+class ProgressDisplay {
+ public:
+  ProgressDisplay(ProgressStyle style, Output& out, Output& err, hub::PauseControl& pause);
+  ~ProgressDisplay();
+  ProgressDisplay(const ProgressDisplay&) = delete;
+  ProgressDisplay& operator=(const ProgressDisplay&) = delete;
+
+  // Any thread.
+  void Observe(const hub::TransferProgress& progress);
+  hub::ProgressObserver observer();
+  void Finish();
+  std::uint64_t done_bytes() const;
+
+ private:
+  void Run();
+  std::string Due(bool last);
+  void Show(std::unique_lock<std::mutex>& lock, bool last);
+  double Seconds() const;
+
+  const ProgressStyle style_;
+  Output& out_;
+  Output& err_;
+  hub::PauseControl& pause_;
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  ProgressState state_;
+  bool any_ = false, finished_ = false, line_open_ = false;
+  double shown_at_ = -1e9;
+  std::string shown_text_;
+  std::thread thread_;
+};
+
+// Columns of the terminal on stderr; 80 where it does not say.
+int TerminalColumns();
+
+}  // namespace gptoss::cli

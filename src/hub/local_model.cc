@@ -1,0 +1,70 @@
+#include "hub/local_model.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+
+#include "hub/byte_progress.h"
+
+namespace gptoss::hub {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool IsHidden(const fs::path& path) { return path.filename().string().starts_with("."); }
+
+Result<std::vector<ManifestFile>> FilesBelow(const fs::path& folder) {
+  std::vector<ManifestFile> files;
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    if (IsHidden(it->path())) {
+      if (it->is_directory(error)) it.disable_recursion_pending();
+      continue;
+    }
+    if (!it->is_regular_file(error)) continue;
+    files.push_back({.path = it->path().lexically_relative(folder).generic_string(),
+                     .size = static_cast<std::uint64_t>(it->file_size(error))});
+    if (error) break;
+  }
+  if (error)
+    return Fail(ErrorCode::kPermissionDenied,
+                fmt::format("cannot read {}: {}", folder.string(), error.message()));
+  std::ranges::sort(files, {}, &ManifestFile::path);
+  return files;
+}
+
+}  // namespace
+
+Result<Manifest> ManifestOfLocalModel(const fs::path& path, std::string_view program_version,
+                                      const CancelToken& cancel, const ProgressObserver& observer) {
+  Manifest manifest;
+  manifest.model = path.filename().string();
+  std::error_code error;
+  if (fs::is_directory(path, error)) {
+    manifest.folder = path;
+    GPTOSS_TRY(manifest.files, FilesBelow(path));
+  } else {
+    manifest.folder = path.parent_path();
+    const auto size = fs::file_size(path, error);
+    if (error)
+      return Fail(ErrorCode::kInvalidArgument,
+                  fmt::format("cannot use {}: {}", path.string(), error.message()));
+    manifest.files.push_back({.path = path.filename().string(), .size = size});
+  }
+  const auto is_weights = [](const ManifestFile& file) { return RoleOf(file.path) == "weights"; };
+  if (!std::ranges::any_of(manifest.files, is_weights))
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("{} is no model: a folder with *.safetensors or a .gguf file is one", path.string()));
+  ByteProgress progress(TotalBytes(manifest), "verifying", observer);
+  for (ManifestFile& file : manifest.files) {
+    progress.SetFile(file.path);
+    GPTOSS_TRY(file.hash, HashFile(manifest.folder / file.path, true, cancel, progress.counter()));
+  }
+  GPTOSS_CHECK_OK(StampVerified(manifest, program_version));
+  return manifest;
+}
+
+}  // namespace gptoss::hub
