@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <mutex>
 #include <system_error>
 #include <utility>
 
@@ -143,9 +145,27 @@ hub::Manifest Begun(const HubContext& context, const InstallRequest& request, co
   return manifest;
 }
 
-void SayHowToGoOn(const InstallRequest& request, const hub::InstallPlan& plan, bool stopped) {
+// Every connection may tell of the same trouble: it is news every few seconds.
+class WaitsTold {
+ public:
+  bool IsNews(const std::string& reason) {
+    const std::lock_guard lock(mutex_);
+    const auto now = std::chrono::steady_clock::now();
+    if (reason == reason_ && now - at_ < std::chrono::seconds(5)) return false;
+    reason_ = reason;
+    at_ = now;
+    return true;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::string reason_;
+  std::chrono::steady_clock::time_point at_;
+};
+
+void SayHowToGoOn(const InstallRequest& request, const hub::InstallPlan& plan, std::uint64_t kept,
+                  bool stopped) {
   if (request.quiet || request.json) return;
-  const std::uint64_t kept = hub::DurableBytes(plan.jobs);
   Remark(fmt::format("{}{} of {} are kept. To go on:  {}", stopped ? "stopped; " : "", HumanBytes(kept),
                      HumanBytes(plan.total_bytes), request.command));
   if (stopped) Remark(fmt::format("To drop them instead:  gptoss delete {}", ShellQuoted(plan.model)));
@@ -156,13 +176,15 @@ void SayHowToGoOn(const InstallRequest& request, const hub::InstallPlan& plan, b
 Result<std::unique_ptr<hub::Installer>> OpenInstaller(const HubContext& context, bool json, bool quiet) {
   GPTOSS_TRY(std::unique_ptr<hub::Installer> installer,
              hub::Installer::Create(context.options, context.state, Version()));
-  installer->client().ObserveWaits([json, quiet](const hub::WaitNotice& notice) {
+  installer->client().ObserveWaits([json, quiet,
+                                    told = std::make_shared<WaitsTold>()](const hub::WaitNotice& notice) {
     const double seconds = static_cast<double>(notice.wait.count()) / 1000;
     if (json) {
       WriteJsonLine(
           {{"type", "wait"}, {"reason", notice.reason}, {"seconds", seconds}, {"attempt", notice.attempt}});
-    } else if (!quiet && seconds >= 1) {
-      Remark(fmt::format("{}; trying again in {}", notice.reason, HumanSeconds(seconds)));
+    } else if (!quiet && !ProgressDisplay::LineShown() && told->IsNews(notice.reason)) {
+      Remark(seconds < 1 ? fmt::format("{}; trying again", notice.reason)
+                         : fmt::format("{}; trying again in {}", notice.reason, HumanSeconds(seconds)));
     }
   });
   return installer;
@@ -200,7 +222,11 @@ Result<hub::Manifest> InstallPlanned(const HubContext& context, hub::Installer& 
   if (installed) {
     GPTOSS_CHECK_OK(context.installing.Remove(Begun(context, request, plan)));
   } else {
-    SayHowToGoOn(request, plan, installed.error().code == ErrorCode::kCancelled);
+    const bool stopped = installed.error().code == ErrorCode::kCancelled;
+    const std::uint64_t kept = hub::DurableBytes(plan.jobs);
+    // Nothing has come: there is nothing to go on with, and nothing that `list` should know.
+    if (kept == 0) (void)context.installing.Remove(Begun(context, request, plan));
+    if (kept > 0 || stopped) SayHowToGoOn(request, plan, kept, stopped);
   }
   return installed;
 }

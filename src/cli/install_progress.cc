@@ -53,9 +53,9 @@ std::string_view FileName(std::string_view path) {
   return slash == std::string_view::npos ? path : path.substr(slash + 1);
 }
 
-bool IsRunning(const std::string& state) {
-  return state.empty() || state == "downloading" || state == "verifying";
-}
+std::atomic<int> lines_shown{0};
+
+bool IsRunning(const std::string& state) { return state != "paused" && !state.starts_with("waiting"); }
 
 }  // namespace
 
@@ -114,7 +114,7 @@ std::string ProgressLine(const ProgressState& state, int columns) {
   if (!IsRunning(now.state)) {
     parts.push_back(now.notice.empty() ? now.state : fmt::format("{}: {}", now.state, now.notice));
   } else {
-    if (now.state == "verifying") parts.emplace_back("verifying");
+    if (now.state != "downloading" && !now.state.empty()) parts.push_back(now.state);
     if (now.bytes_per_second >= 1)
       parts.push_back(HumanBytes(static_cast<std::uint64_t>(now.bytes_per_second)) + "/s");
     if (state.eta_seconds() >= 0 && now.done_bytes < now.total_bytes)
@@ -156,9 +156,16 @@ int TerminalColumns() {
 }
 
 ProgressDisplay::ProgressDisplay(ProgressStyle style, Output& out, Output& err, hub::PauseControl& pause)
-    : style_(style), out_(out), err_(err), pause_(pause), thread_([this] { Run(); }) {}
+    : style_(style), out_(out), err_(err), pause_(pause), thread_([this] { Run(); }) {
+  if (style_ == ProgressStyle::kLine) ++lines_shown;
+}
 
-ProgressDisplay::~ProgressDisplay() { Finish(); }
+ProgressDisplay::~ProgressDisplay() {
+  Finish();
+  if (style_ == ProgressStyle::kLine) --lines_shown;
+}
+
+bool ProgressDisplay::LineShown() { return lines_shown.load() > 0; }
 
 double ProgressDisplay::Seconds() const {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();

@@ -62,6 +62,8 @@ class ProgressDisplay {
   hub::ProgressObserver observer();
   void Finish();
   std::uint64_t done_bytes() const;
+  // Some display has its line on the terminal now: what it says need not be said beside it.
+  static bool LineShown();
 
  private:
   void Run();

@@ -77,9 +77,14 @@ Result<hub::Integrity> VerifyOne(const VerifyArguments& arguments, HubSession& s
   const bool wrong = report.state == hub::Integrity::kDamaged || report.state == hub::Integrity::kIncomplete;
   if (!wrong) return report.state;
   if (!arguments.repair) {
-    if (!arguments.quiet && !arguments.json && !manifest.repository.empty())
-      Remark(fmt::format("to fetch what is wrong again:  gptoss verify {} --repair",
-                         ShellQuoted(manifest.model)));
+    const std::string first = report.problems.empty() ? std::string()
+                                                      : fmt::format(": {}: {}", report.problems.front().path,
+                                                                    report.problems.front().what);
+    const std::string advice = manifest.repository.empty()
+                                   ? "; its files are your own: put right ones there and install it again"
+                                   : fmt::format("; 'gptoss verify {} --repair' fetches what is wrong again",
+                                                 ShellQuoted(manifest.model));
+    Complain(fmt::format("{} is {}{}{}", manifest.model, hub::IntegrityName(report.state), first, advice));
     return report.state;
   }
   if (manifest.repository.empty())
