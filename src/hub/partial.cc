@@ -103,7 +103,7 @@ Result<std::unique_ptr<Partial>> Partial::Open(const BlobJob& job, bool exclusiv
   partial->ClaimNames(exclusive);
   partial->ReadJournal();
   GPTOSS_CHECK_OK(partial->OpenData());
-  GPTOSS_CHECK_OK(partial->WriteJournal());
+  GPTOSS_CHECK_OK(partial->WriteJournal(true));
   return partial;
 }
 
@@ -177,13 +177,13 @@ Status Partial::OpenData() {
   return {};
 }
 
-Status Partial::WriteJournal() {
+Status Partial::WriteJournal(bool durable) {
   const std::string fresh = journal_name_ + ".new";
   ::unlinkat(folder_, fresh.c_str(), 0);  // whatever it is: a crash's or somebody's
   const int fd = OpenOwn(folder_, fresh, O_WRONLY | O_CREAT | O_EXCL | O_APPEND);
   if (fd < 0) return std::unexpected(DiskError("keep the journal of", errno));
   int error = WriteAll(fd, EncodeJournal(journal_));
-  if (error == 0) error = SyncData(fd);
+  if (error == 0 && durable) error = SyncData(fd);
   if (error == 0 && ::renameat(folder_, fresh.c_str(), folder_, journal_name_.c_str()) != 0) error = errno;
   if (error != 0) {
     ::close(fd);
@@ -256,7 +256,7 @@ Status Partial::RememberEtag(const std::string& origin, const std::string& etag)
   if (gone_ || (journal_.etag_origin == origin && journal_.etag == etag)) return {};
   journal_.etag_origin = origin;
   journal_.etag = etag;
-  return WriteJournal();
+  return WriteJournal(false);
 }
 
 Status Partial::StartSecondCopy(std::vector<std::uint64_t> first_sums) {
@@ -266,7 +266,7 @@ Status Partial::StartSecondCopy(std::vector<std::uint64_t> first_sums) {
   journal_.extents.clear();
   journal_.etag.clear();
   journal_.salt = RandomNumber();
-  return WriteJournal();
+  return WriteJournal(true);
 }
 
 Status Partial::Sync() {

@@ -61,7 +61,9 @@ class Partial {
   void ClaimNames(bool exclusive);
   void ReadJournal();
   Status OpenData();
-  Status WriteJournal();  // all of it, in place of the old one
+  // All of it, in place of the old one. Not durable: the next Sync makes it so, and nobody waits for the
+  // disk.
+  Status WriteJournal(bool durable);
   Error DiskError(const char* doing, int error) const;
 
   const BlobJob job_;
