@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/model_option.h"
 #include "cli/terminal.h"
+#include "model/gguf.h"
 #include "platform/system.h"
 #include "provider/load_tokenizer.h"
 
@@ -49,6 +50,13 @@ std::uint64_t KvBytes(const ModelConfig& c, std::int64_t context) {
   return static_cast<std::uint64_t>(positions * c.kv_heads * c.head_dim * 2 * 2);
 }
 
+// GGUF files of gpt-oss do not say which layers look through the window; a few others do.
+bool AssumesWindowLayers(const Model& model) {
+  if (model.layout != "gguf" || model.files.empty()) return false;
+  const auto gguf = ReadGguf(*model.files.front());
+  return gguf && !gguf->metadata.contains("gpt-oss.attention.sliding_window_pattern");
+}
+
 Json Describe(const Checkpoint& checkpoint, std::int64_t context) {
   const Model& model = *checkpoint.model;
   const ModelConfig& c = model.config;
@@ -82,6 +90,7 @@ Json Describe(const Checkpoint& checkpoint, std::int64_t context) {
       {"shape",
        {{"layers", c.layers},
         {"window_layers", windows},
+        {"window_layers_assumed", AssumesWindowLayers(model)},
         {"window", c.window},
         {"hidden", c.hidden},
         {"heads", c.heads},
@@ -116,6 +125,8 @@ std::string Table(const Json& d) {
                      formats["embedding"].get<std::string>(), formats["unembedding"].get<std::string>());
   out += fmt::format("  layers        {} ({} with a window of {}), hidden {}\n", number(shape["layers"]),
                      number(shape["window_layers"]), number(shape["window"]), number(shape["hidden"]));
+  if (shape["window_layers_assumed"].get<bool>())
+    out += "                the file does not say which have it: every second one, as in gpt-oss\n";
   out += fmt::format("  attention     {} heads over {} key-value heads of {}\n", number(shape["heads"]),
                      number(shape["kv_heads"]), number(shape["head_dim"]));
   out += fmt::format("  experts       {}, {} per token, width {}\n", number(shape["experts"]),

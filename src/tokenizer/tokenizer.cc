@@ -56,7 +56,7 @@ class BpeTokenizer final : public Tokenizer {
 
   void EncodeText(std::string_view text, std::vector<TokenId>& out) const override {
     std::string repaired;
-    if (!IsValidUtf8(text)) {
+    if (!simdjson::validate_utf8(text.data(), text.size())) {
       repaired = ReplaceInvalidUtf8(text);
       text = repaired;
     }
@@ -260,8 +260,9 @@ Result<std::shared_ptr<const Tokenizer>> Tokenizer::FromGguf(std::span<const Ggu
 
 std::string Tokenizer::Decode(std::span<const TokenId> ids) const {
   std::string bytes;
+  bytes.reserve(ids.size() * 5);  // about what a token of o200k has
   for (const TokenId id : ids) bytes += TokenBytes(id);
-  return ReplaceInvalidUtf8(bytes);
+  return simdjson::validate_utf8(bytes) ? bytes : ReplaceInvalidUtf8(bytes);
 }
 
 std::string StreamingDetokenizer::Push(TokenId id) {

@@ -211,6 +211,17 @@ class BadUseTest(unittest.TestCase):
         self.assertRegex(out.decode(), r"^gptoss \d+\.\d+\.\d+.*\ncompiler: .+\nkernels: .+\ncpu: .+\n$")
 
 
+class InspectTest(unittest.TestCase):
+    def test_says_what_it_assumed_about_layers(self):
+        for folder, assumed in (("gguf-q8_0", True), ("openai", False)):
+            path = str(pathlib.Path(SOURCE, "tests/golden/models/T2", folder))
+            code, out, err = gptoss("inspect", "--json", path)
+            self.assertEqual(code, 0, err)
+            self.assertIs(json.loads(out)["shape"]["window_layers_assumed"], assumed)
+            code, out, err = gptoss("inspect", path)
+            self.assertEqual("does not say which" in out.decode(), assumed)
+
+
 class BrokenModelTest(unittest.TestCase):
     def refused(self, path):
         for args, env in ((["run", "-m", str(path), "x"], None), (["run", "x"], environment(GPTOSS_MODEL=str(path)))):
