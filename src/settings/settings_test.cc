@@ -204,12 +204,17 @@ TEST_F(SettingsTest, NoBytesInAFileDoHarm) {
   for (int i = 0; i < 100'000; ++i) dots += ".a";
   for (const std::string& text :
        {deep, dots + " = 1", "x = " + deep, std::string("\xff\xfe\0\0", 4), std::string(3 << 20, 'a'),
-        std::string("[memory]\nfloor = \"16GB"), std::string("[memory]\n[memory]\n")}) {
+        std::string("[memory]\nfloor = \"16GB"), std::string("[memory]\n[memory]\n"),
+        std::string("\xEF\xBB\xB6"), std::string("a = \xEF\xBB\xB6 1"),
+        std::string("a = \"\"\"\\\n \xEF\xBB\xB6\"\"\""), std::string("a = '''x''''' \xEF\xBB\xB6")}) {
     User(text);
     EXPECT_FALSE(Settings::Load(Input())) << text.substr(0, 20);
   }
   User("\xEF\xBB\xBF[memory]\r\nkv_bits = 8\r\n");  // as Windows' editors leave it
   EXPECT_EQ(Loaded()->Integer("memory.kv_bits"), 8);
+  User("# é\n[model] # \"\ndefault = \"/é\\\"é\" # 'é\n[memory]\nkv_bits = 8\n'é' = '''é\né'''''\n");
+  EXPECT_EQ(Loaded()->Integer("memory.kv_bits"), 8);
+  EXPECT_EQ(Loaded()->StringIfSet("model.default"), "/é\"é");
   std::filesystem::remove(folder_ / "user.toml");
   std::filesystem::create_directory(folder_ / "user.toml");
   EXPECT_FALSE(Settings::Load(Input()));

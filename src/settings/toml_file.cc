@@ -109,12 +109,58 @@ bool HasTooManyDots(std::string_view text) {
   return dots > kMaxDots;
 }
 
+// Where the text has a character beyond ASCII outside of comments and strings (or in a string of several
+// lines in double quotes): its line, else 0. TOML has none there, and toml++ 3.3 looks such characters up in
+// a table that runs into undefined behaviour for some (U+FEF6). Reads like the library as far as the text is
+// TOML; what comes after its first error does not matter.
+std::size_t LineOfStrayCharacter(std::string_view text) {
+  enum class In : std::uint8_t { kPlain, kComment, kBasic, kLiteral, kLongBasic, kLongLiteral };
+  In state = In::kPlain;
+  std::size_t line = 1;
+  std::size_t i = text.starts_with("\xEF\xBB\xBF") ? 3 : 0;
+  const auto triple = [&](char quote) { return text.substr(i, 3) == std::string(3, quote); };
+  for (; i < text.size(); ++i) {
+    const char c = text[i];
+    const bool is_long = state == In::kLongBasic || state == In::kLongLiteral;
+    if (static_cast<unsigned char>(c) >= 0x80 && (state == In::kPlain || state == In::kLongBasic))
+      return line;
+    if (c == '\n') {
+      ++line;
+      if (!is_long) state = In::kPlain;
+    } else if (state == In::kPlain) {
+      if (c == '#') state = In::kComment;
+      if (c != '"' && c != '\'') continue;
+      const bool opens_long = triple(c);
+      if (opens_long) i += 2;
+      if (c == '"') state = opens_long ? In::kLongBasic : In::kBasic;
+      if (c == '\'') state = opens_long ? In::kLongLiteral : In::kLiteral;
+    } else if (c == '\\' && (state == In::kBasic || state == In::kLongBasic)) {
+      if (i + 1 < text.size() && (text[i + 1] == '"' || text[i + 1] == '\\')) ++i;
+    } else if ((c == '"' && state == In::kBasic) || (c == '\'' && state == In::kLiteral)) {
+      state = In::kPlain;
+    } else if (is_long && c == (state == In::kLongBasic ? '"' : '\'') && triple(c)) {
+      i += 2;
+      // Up to two more quotes belong to the string that ends here.
+      for (int more = 0; more < 2 && i + 1 < text.size() && text[i + 1] == c; ++more) ++i;
+      state = In::kPlain;
+    }
+  }
+  return 0;
+}
+
 }  // namespace
 
 Result<TomlEntries> ParseToml(std::string_view text, std::string_view file) {
   if (text.size() > kMaxBytes || HasTooManyDots(text))
     return Fail(ErrorCode::kDataLoss,
                 fmt::format("{} is no configuration of gptoss: too large or too deep; move it away", file));
+  if (const std::size_t line = LineOfStrayCharacter(text); line > 0)
+    return Fail(
+        ErrorCode::kDataLoss,
+        fmt::format(
+            "{}:{}: a character that TOML has only in quotes and comments; correct this line, or move "
+            "the file away to start anew",
+            file, line));
   const toml::parse_result parsed = toml::parse(text);
   if (!parsed) {
     const toml::parse_error& error = parsed.error();
@@ -124,7 +170,7 @@ Result<TomlEntries> ParseToml(std::string_view text, std::string_view file) {
   }
   TomlEntries entries;
   Flatten(parsed.table(), "", false, 0, Places(text), entries);
-  std::ranges::stable_sort(entries, {}, &TomlEntry::key_begin);
+  std::ranges::sort(entries, {}, &TomlEntry::key_begin);
   return entries;
 }
 
