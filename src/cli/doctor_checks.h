@@ -17,7 +17,7 @@ std::string_view HealthName(Health health);  // "ok", "warning", "error"
 struct Finding {
   std::string check;  // "memory"
   Health health = Health::kOk;
-  std::string message;
+  std::string message = {};
   std::string advice = {};  // "" with kOk
 };
 using Findings = std::vector<Finding>;
