@@ -14,7 +14,7 @@
 
 #include "base/file.h"
 #include "hub/byte_progress.h"
-#include "hub/content_hasher.h"
+#include "hub/byte_sum.h"
 #include "hub/tar.h"
 
 namespace gptoss::hub {
@@ -103,11 +103,11 @@ Status CopyChecked(const Manifest& manifest, const ManifestFile& file, const Byt
     done += got;
     if (done > file.size) break;
     const auto bytes = std::span<const std::byte>(buffer).first(got);
-    hasher.Add(bytes);
+    hasher.Update(bytes);
     GPTOSS_CHECK_OK(sink(bytes));
     progress.Add(got);
   }
-  GPTOSS_TRY(const ContentHash hash, hasher.Finish());
+  const ContentHash hash = hasher.Finish();
   if (done == file.size && hash == file.hash) return {};
   return Fail(ErrorCode::kDataLoss, fmt::format("{} of {} is damaged; run 'gptoss verify {} --repair' before",
                                                 file.path, manifest.model, manifest.model));

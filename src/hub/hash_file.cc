@@ -1,16 +1,14 @@
-// HashFile of transfer.h, and the hasher under it.
+// HashFile of transfer.h.
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <openssl/evp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
-#include <memory>
 #include <vector>
 
-#include "hub/content_hasher.h"
+#include "hub/byte_sum.h"
 #include "hub/transfer.h"
 
 namespace gptoss::hub {
@@ -35,38 +33,6 @@ std::unexpected<Error> FailErrno(const char* doing, const std::filesystem::path&
 
 }  // namespace
 
-struct ContentHasher::State {
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{EVP_MD_CTX_new(), &EVP_MD_CTX_free};
-  bool ok = false;
-};
-
-ContentHasher::ContentHasher(bool sha256, std::uint64_t size) : state_(std::make_unique<State>()) {
-  EVP_MD_CTX* context = state_->context.get();
-  state_->ok =
-      context != nullptr && EVP_DigestInit_ex(context, sha256 ? EVP_sha256() : EVP_sha1(), nullptr) == 1;
-  if (sha256) return;
-  // A git blob id covers this header, its terminating zero included.
-  const std::string header = fmt::format("blob {}", size);
-  Add(std::as_bytes(std::span(header.c_str(), header.size() + 1)));
-}
-
-ContentHasher::~ContentHasher() = default;
-
-void ContentHasher::Add(std::span<const std::byte> bytes) {
-  state_->ok = state_->ok && EVP_DigestUpdate(state_->context.get(), bytes.data(), bytes.size()) == 1;
-}
-
-Result<ContentHash> ContentHasher::Finish() {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned length = 0;
-  if (!state_->ok || EVP_DigestFinal_ex(state_->context.get(), digest, &length) != 1)
-    return Fail(ErrorCode::kInternal, "cannot compute a hash");
-  state_->ok = false;
-  ContentHash hash;
-  for (unsigned i = 0; i < length; ++i) hash.hex += fmt::format("{:02x}", digest[i]);
-  return hash;
-}
-
 Result<ContentHash> HashFile(const std::filesystem::path& path, bool sha256, const CancelToken& cancel,
                              const std::function<void(std::uint64_t)>& on_bytes) {
   const Closer file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
@@ -85,10 +51,13 @@ Result<ContentHash> HashFile(const std::filesystem::path& path, bool sha256, con
     const ssize_t got = ::read(file.fd, buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return FailErrno("read", path);
-    if (got == 0) return hasher.Finish();
-    hasher.Add(std::span(buffer).first(static_cast<std::size_t>(got)));
+    if (got == 0) break;
+    hasher.Update(std::span(buffer).first(static_cast<std::size_t>(got)));
     if (on_bytes) on_bytes(static_cast<std::uint64_t>(got));
   }
+  ContentHash hash = hasher.Finish();
+  if (hash.hex.empty()) return Fail(ErrorCode::kInternal, "cannot compute a hash");
+  return hash;
 }
 
 }  // namespace gptoss::hub
