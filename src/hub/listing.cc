@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "base/utf8.h"
 #include "hub/repository.h"
@@ -127,10 +128,10 @@ std::string CollisionKey(std::string_view path) {
   for (std::size_t i = 0; i < key.size();) {
     std::size_t end = i;
     while (end < key.size() && CombiningClass(key[end]) != 0) ++end;
-    if (end > i + 1) {
-      std::stable_sort(key.begin() + static_cast<std::ptrdiff_t>(i),
-                       key.begin() + static_cast<std::ptrdiff_t>(end),
-                       [](char32_t a, char32_t b) { return CombiningClass(a) < CombiningClass(b); });
+    // By insertion: the runs are short, and libstdc++'s stable_sort warns under Clang.
+    for (std::size_t j = i + 1; j < end; ++j) {
+      for (std::size_t k = j; k > i && CombiningClass(key[k]) < CombiningClass(key[k - 1]); --k)
+        std::swap(key[k], key[k - 1]);
     }
     i = end + 1;
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <map>
+#include <utility>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -72,9 +73,13 @@ class Finder {
     for (auto& [index, found] : found_) {
       const fs::path name = fs::path(files_[index].path).filename();
       // Best first: named by the hash, then of the same name.
-      std::ranges::stable_sort(found, std::greater<>(), [&](const FoundFile& f) {
+      const auto rank = [&](const FoundFile& f) {
         return (f.named_by_hash ? 2 : 0) + (f.path.filename() == name ? 1 : 0);
-      });
+      };
+      // A stable order by insertion: there are a handful of them.
+      for (std::size_t i = 1; i < found.size(); ++i)
+        for (std::size_t j = i; j > 0 && rank(found[j]) > rank(found[j - 1]); --j)
+          std::swap(found[j], found[j - 1]);
       if (found.size() > kMaxCandidates) found.resize(kMaxCandidates);
       for (FoundFile& file : found) all.emplace_back(files_[index].path, std::move(file));
     }
