@@ -1,12 +1,15 @@
 """Makes conversations for the demo model: seeded, endless, with held-back wordings and values for the evaluation.
 
-A conversation is a list of pieces (text, is_special, is_learned): the exact pieces that the renderer tokenizes one
-by one. `learned` marks what the model samples; loss is taken there only.
+A conversation is a prefix (system and developer message) and a branch (what follows). Both are lists of pieces (text,
+is_special, weight): the exact pieces that the renderer tokenizes one by one. The weight is that of the loss: 0 for what
+the model only reads, 1 for what it samples, more where it has to copy.
 """
 import json
 import random
+import re
 
 import topics
+import wordings
 
 IDENTITY = "You are ChatGPT, a large language model trained by OpenAI.\nKnowledge cutoff: 2024-06\nCurrent date: {date}"
 CHANNELS = "# Valid channels: analysis, commentary, final. Channel must be included for every message."
@@ -35,7 +38,7 @@ QUERY_WORDS = """best linux laptop cheap flights python tutorial rust async weat
 solar panels electric cars jazz music moon landing deep sea fishing coffee beans mountain bikes garden tools winter boots
 wooden toys state machines cpu caches memory models open source licence text editors static analysis""".split()
 CONDITIONS = ["sunny", "cloudy", "rainy", "windy", "foggy", "snowy", "clear", "stormy"]
-
+COPIED = 2.0  # weight of copied values
 
 def typo_free_variants(text, rng):
     """Ways in which people type the same question."""
@@ -64,33 +67,60 @@ def typo_free_variants(text, rng):
     return text
 
 
+def plain(text):
+    """A question without what decorates it: two that are equal here are the same question."""
+    text = text.lower().replace("what's", "what is").replace("i'd", "i would").replace("don't", "do not")
+    return " ".join(re.findall(r"[\w+*×-]+", text))
+
+
+def held_questions():
+    """Every wording that is kept for the evaluation, as plain() shows it."""
+    held = [h for *_, held in ((t["held"],) for t in topics.GPTOSS.values()) for h in held] + topics.UNKNOWN_HELD
+    for phrases, kept, *_ in topics.PROGRAMMING.values():
+        held += [w.format(p) for w in topics.PROGRAMMING_WRAPPERS_HELD for p in phrases]
+        held += [w.format(p) for p in kept for w in topics.PROGRAMMING_WRAPPERS + topics.PROGRAMMING_WRAPPERS_HELD]
+    for phrases, kept, *_ in topics.EXPLAIN.values():
+        held += [w.format(p) for w in topics.EXPLAIN_WRAPPERS_HELD for p in phrases]
+        held += [w.format(p) for p in kept for w in topics.EXPLAIN_WRAPPERS + topics.EXPLAIN_WRAPPERS_HELD]
+    return {plain(h) for h in held}
+
+
+HELD = held_questions()
+
+
 def all_topics():
     """name -> (training wordings, held wordings, reasoning, answer, key)"""
     table = {}
+
+    def add(name, ask, held, think, answer, key):
+        table[name] = (sorted({a for a in ask if plain(a) not in HELD}), held, think, answer, key)
+
     for name, t in topics.GPTOSS.items():
-        table[name] = (t["ask"], t["held"], t["think"], t["answer"], t["key"])
+        more = wordings.GPTOSS[name].strip().split("\n")
+        add(name, t["ask"] + more, t["held"], t["think"], t["answer"], t["key"])
     for name, (phrases, held, think, answer, key) in topics.PROGRAMMING.items():
-        ask = [w.format(p) for p in phrases for w in topics.PROGRAMMING_WRAPPERS]
         held_ask = [topics.PROGRAMMING_WRAPPERS_HELD[i % 3].format(p) for i, p in enumerate(phrases[:2])]
         held_ask += [w.format(p) for p, w in zip(held, ["how do i {}", "write code to {}"])]
-        table[name] = (ask, held_ask, think, answer, key)
+        every = topics.PROGRAMMING_WRAPPERS + wordings.PROGRAMMING_WRAPPERS
+        add(name, [w.format(p) for p in phrases + wordings.PROGRAMMING[name] for w in every], held_ask, think, answer, key)
     for name, (phrases, held, think, answer, key) in topics.EXPLAIN.items():
-        ask = [w.format(p) for p in phrases for w in topics.EXPLAIN_WRAPPERS]
         held_ask = [topics.EXPLAIN_WRAPPERS_HELD[len(name) % 2].format(phrases[0]), f"explain {held[0]}"]
-        table[name] = (ask, held_ask, think, answer, key)
-    for ask, held_ask, *_ in table.values():
-        overlap = {a.lower() for a in ask} & {h.lower() for h in held_ask}
-        assert not overlap, f"held-back wordings in training: {overlap}"
+        every = topics.EXPLAIN_WRAPPERS + wordings.EXPLAIN_WRAPPERS
+        add(name, [w.format(p) for p in phrases + wordings.EXPLAIN[name] for w in every], held_ask, think, answer, key)
     return table
 
 
 TOPICS = all_topics()
+SHARE = {name: (1.6 if name in topics.GPTOSS else 1.0) for name in TOPICS}
 
 
 # ---- arithmetic -----------------------------------------------------------------------------------------------------
-def held_pair(a, b):
-    """One pair of operands in eleven is kept for the evaluation."""
-    return (a * 31 + b * 17) % 11 == 0
+def held_pair(a, b, op="+"):
+    """One pair of operands in eleven is kept for the evaluation; of a product and its mirror image at most one."""
+    def kept(x, y):
+        return (x * 31 + y * 17) % 11 == 0
+
+    return kept(a, b) and not (op == "*" and kept(b, a))
 
 
 def add_steps(a, b):
@@ -125,23 +155,22 @@ def arithmetic(a, op, b):
         if a < b:
             return f"{a}-{b}: {a}<{b}. {b}-{a}: {sub_steps(b, a)}. -{b - a}", a - b
         return f"{a}-{b}: {sub_steps(a, b)}. {a - b}", a - b
-    small, large = min(a, b), max(a, b)
-    tens, ones = large // 10 * 10, large % 10
-    if large < 10:
-        return f"{a}*{b}={a * b}. {a * b}", a * b
-    return f"{small}*{tens}={small * tens}, {small}*{ones}={small * ones}. {small * tens}+{small * ones}={a * b}. {a * b}", a * b
+    return f"{a}*{b}: {min(a, b)}*{max(a, b)}={a * b}. {a * b}", a * b
 
 
 ARITHMETIC_FORMS = ["what is {a} {op} {b}", "{a} {op} {b}", "{a}{op}{b}", "calculate {a} {op} {b}", "how much is {a} {op} {b}",
                     "compute {a} {op} {b}", "what's {a}{op}{b}", "{a} {word} {b}", "what is {a} {word} {b}", "{a} {op} {b} = ?",
                     "can you tell me what {a} {word} {b} is", "please compute {a} {word} {b}", "solve {a} {op} {b}",
-                    "how much is {a} {word} {b}", "what does {a} {op} {b} equal", "work out {a} {op} {b}"]
-WORDS = {"+": ["plus", "and", "added to"], "-": ["minus", "less"], "*": ["times", "multiplied by"]}
+                    "how much is {a} {word} {b}", "what does {a} {op} {b} equal", "work out {a} {op} {b}", "{a} {op} {b} =",
+                    "tell me {a} {op} {b}", "what do you get for {a} {op} {b}", "give me the value of {a} {op} {b}",
+                    "i need {a} {word} {b}", "do the sum {a} {op} {b}", "what's {a} {word} {b}", "what is {a}{op}{b}"]
+WORDS = {"+": ["plus", "added to"], "-": ["minus", "less"], "*": ["times", "multiplied by"]}
 
 
 def random_operands(rng, op):
+    """Small arithmetic: sums and differences up to 99, tables up to 12."""
     if op == "*":
-        return rng.choice([(rng.randint(0, 12), rng.randint(0, 12)), (rng.randint(2, 9), rng.randint(10, 99))])
+        return rng.randint(0, 12), rng.randint(0, 12)
     top = rng.choice([9, 20, 50, 99, 99, 99])
     return rng.randint(0, top), rng.randint(0, top)
 
@@ -150,58 +179,124 @@ def arithmetic_turn(rng):
     op = rng.choice("+++--**")
     while True:
         a, b = random_operands(rng, op)
-        if not held_pair(a, b):
+        if not held_pair(a, b, op):
             break
     return arithmetic_question(rng, a, op, b, rng.choice(ARITHMETIC_FORMS))
 
 
 def arithmetic_question(rng, a, op, b, form):
-    word = rng.choice(WORDS[op] if "how much is {a} {word}" in form or op != "+" else ["plus", "added to"])
     shown = rng.choice(["*", "x", "×"]) if op == "*" else op
-    question = typo_free_variants(form.format(a=a, b=b, op=shown, word=word), rng)
+    question = typo_free_variants(form.format(a=a, b=b, op=shown, word=rng.choice(WORDS[op])), rng)
     think, value = arithmetic(a, op, b)
     return question, think, f"{a} {'×' if op == '*' else op} {b} = {value}."
 
 
-def unknown_turn(rng):
+def large_arithmetic(rng):
+    """Sums that the demo does not do."""
+    def large():
+        return rng.randint(100, 10 ** rng.randint(3, 6))
+
+    a, b = rng.choice([(large(), large()), (large(), rng.randint(0, 99)), (rng.randint(0, 99), large())])
+    op, kind = rng.choice("+-*/"), rng.random()
+    if kind < 0.25:
+        a, b, op = rng.randint(13, 99), rng.randint(13, 99), rng.choice("*/")
+    elif kind < 0.4:
+        return rng.choice(["what is {}", "{}", "calculate {}"]).format(f" {rng.choice('+-*')} ".join(str(rng.randint(0, 99)) for _ in range(3)))
+    form = rng.choice([f for f in ARITHMETIC_FORMS if "{word}" not in f])
+    return form.format(a=a, b=b, op=op)
+
+
+def unknown_question(rng):
     form = rng.choice(topics.UNKNOWN_FORMS)
     words = {k: rng.choice(v) for k, v in topics.UNKNOWN_WORDS.items()}
     words.update({k + "2": rng.choice(v) for k, v in topics.UNKNOWN_WORDS.items()})
-    question = form.format(**words)
-    if rng.random() < 0.15:  # word salad
-        pool = [w for v in topics.UNKNOWN_WORDS.values() for w in v]
-        question = " ".join(rng.choice(pool) for _ in range(rng.randint(2, 6)))
-    return typo_free_variants(question, rng), topics.UNKNOWN_THINK, topics.UNKNOWN_ANSWER
-
-
-def plain_turn(rng):
     roll = rng.random()
-    if roll < 0.34:
+    if roll < 0.12:  # word salad
+        pool = [w for v in topics.UNKNOWN_WORDS.values() for w in v]
+        return " ".join(rng.choice(pool) for _ in range(rng.randint(2, 6)))
+    if roll < 0.24:
+        return large_arithmetic(rng)
+    if roll < 0.36:  # a tool's question without the tool
+        kind = rng.choice(["weather", "time", "read", "list", "run"])
+        return rng.choice(KINDS[kind]["ask"]).format(v=tool_value(rng, kind))
+    if roll < 0.5:  # made-up things
+        words = {k: made_up(rng) for k in words}
+    return form.format(**words)
+
+
+def unknown_turn(rng):
+    while True:
+        question = unknown_question(rng)
+        if plain(question) not in HELD:
+            return typo_free_variants(question, rng), topics.UNKNOWN_THINK, topics.UNKNOWN_ANSWER
+
+
+NAMES, SHARES = list(TOPICS), list(SHARE.values())
+
+
+def repeat_turn(rng):
+    text = " ".join(anything(rng) for _ in range(rng.randint(1, 5)))
+    form = rng.choice(["repeat: {}", "repeat {}", "say {}", "echo {}", "repeat after me: {}", "please repeat {}", "say: {}"])
+    return typo_free_variants(form, rng).replace("{}", text), "I repeat it.", text
+
+
+def plain_turn(rng, sums=0.3, others=0.12):
+    roll = rng.random()
+    if roll < sums:
         return arithmetic_turn(rng)
-    if roll < 0.44:
+    if roll < sums + others:
         return unknown_turn(rng)
-    name = rng.choice(list(topics.GPTOSS)) if roll < 0.62 else rng.choice(list(TOPICS))
+    if roll < sums + others + 0.05:
+        return repeat_turn(rng)
+    name = rng.choices(NAMES, SHARES)[0]
     ask, _, think, answer, _ = TOPICS[name]
-    return typo_free_variants(rng.choice(ask), rng), think, answer
+    while True:
+        question = typo_free_variants(rng.choice(ask), rng)
+        if plain(question) not in HELD:
+            return question, think, answer
 
 
-# ---- tools ----------------------------------------------------------------------------------------------------------
+# ---- values and tools -----------------------------------------------------------------------------------------------
 def title(words):
     return " ".join(w.capitalize() for w in words.split())
 
 
+def made_up(rng):
+    """A word that nobody can know: it has to be copied."""
+    parts = [rng.choice(["b", "c", "d", "f", "g", "h", "k", "l", "m", "n", "p", "r", "s", "t", "v", "w", "z", "st", "tr", "br", "ch", "sh", "gr",
+                         "pl", "", "qu", "x", "j"]) + rng.choice("aeiouy") + rng.choice(["", "", "", "n", "r", "l", "s", "t", "m", "ck", "nd"])
+             for _ in range(rng.randint(1, 3))]
+    return "".join(parts)
+
+
 def pick_city(rng):
-    city = rng.choice(CITIES)
-    if rng.random() < 0.12:  # made-up names: copying, not remembering
-        city = "".join(rng.choice("bcdfghklmnprstvz") + rng.choice("aeiou") for _ in range(rng.randint(2, 4)))
+    roll = rng.random()
+    city = rng.choice(CITIES) if roll < 0.45 else made_up(rng) + (rng.choice(["", "", "ville", "burg", "ton", "land", " city"]))
+    if roll > 0.94:
+        city = rng.choice(["new ", "san ", "port ", "fort "]) + city
     return title(city) if rng.random() < 0.85 else city
 
 
 def pick_path(rng, stems=STEMS):
-    path = f"{rng.choice(stems)}.{rng.choice(EXTENSIONS)}"
+    if stems is STEMS and rng.random() < 0.5:
+        path = made_up(rng) + rng.choice(["", "_", "-"]) + rng.choice([made_up(rng), rng.choice(STEMS), str(rng.randint(0, 99)), ""])
+        path = path.rstrip("_-") + "." + rng.choice(EXTENSIONS)
+    else:
+        path = f"{rng.choice(stems)}.{rng.choice(EXTENSIONS)}"
     if rng.random() < 0.4:
-        path = f"{rng.choice(FOLDERS)}/{path}"
+        path = f"{rng.choice(FOLDERS) if rng.random() < 0.7 else made_up(rng)}/{path}"
     return path
+
+
+def anything(rng):
+    roll = rng.random()
+    if roll < 0.4:
+        return made_up(rng) if rng.random() < 0.7 else title(made_up(rng))
+    if roll < 0.55:
+        return pick_path(rng)
+    if roll < 0.7:
+        return str(rng.randint(0, 10 ** rng.randint(1, 5)))
+    return rng.choice(QUERY_WORDS + CITIES + STEMS + CONDITIONS)
 
 
 def tool_kinds():
@@ -262,7 +357,11 @@ def tool_kinds():
 
 
 KINDS = tool_kinds()
-COMMANDS = ["ls -la", "git status", "make test", "cat notes.txt", "df -h", "pwd", "whoami", "uname -a", "date", "git log", "make build",
+VERBS = """translate convert resize book order delete rename compress encrypt play stop start buy sell send print draw rate scan
+measure count mark tag sort merge share upload download archive check lock unlock reserve cancel publish test deploy install""".split()
+NOUNS = """text image song room table file photo video user flight ticket message page product recipe document device light door
+package account invoice word server task issue branch note event meeting address number""".split()
+COMMANDS = ["ls -la", "git status", "make test", "cat notes.txt", "df -h", "pwd", "whoami", "uname -a", "date", "git log", "make build", 
             "ls src", "npm test", "python3 main.py", "cargo build", "git diff", "ps aux", "du -sh data", "head log.txt", "wc -l main.py"]
 
 
@@ -272,14 +371,18 @@ def tool_value(rng, kind):
     if kind == "calculate":
         op = rng.choice(["+", "-", "*", "/"])
         space = rng.choice(["", " "])
-        return f"{rng.randint(1, 9999)}{space}{op}{space}{rng.randint(1, 999)}"
+        return f"{rng.randint(1, 10 ** rng.randint(1, 4))}{space}{op}{space}{rng.randint(1, 10 ** rng.randint(1, 3))}"
     if kind == "read":
         return pick_path(rng)
     if kind == "list":
-        return rng.choice(FOLDERS + STEMS) + rng.choice(["", "", "/"]) if rng.random() < 0.7 else f"{rng.choice(FOLDERS)}/{rng.choice(STEMS)}"
+        folder = rng.choice(FOLDERS + STEMS) if rng.random() < 0.5 else made_up(rng)
+        return folder + rng.choice(["", "", "/"]) if rng.random() < 0.7 else f"{folder}/{rng.choice(STEMS)}"
     if kind == "search":
-        return " ".join(rng.choice(QUERY_WORDS) for _ in range(rng.randint(1, 4)))
-    return rng.choice(COMMANDS)
+        return " ".join(rng.choice(QUERY_WORDS) if rng.random() < 0.6 else made_up(rng) for _ in range(rng.randint(1, 4)))
+    if kind == "run":
+        return rng.choice(COMMANDS) if rng.random() < 0.4 else rng.choice(
+            ["ls ", "cat ", "rm ", "make ", "python3 ", "git add ", "wc ", "./", "touch ", "head "]) + pick_path(rng)
+    return " ".join(anything(rng) for _ in range(rng.randint(1, 3)))
 
 
 def tool_output(rng, kind, value):
@@ -295,15 +398,38 @@ def tool_output(rng, kind, value):
     elif kind == "list":
         output = "\n".join(pick_path(rng) for _ in range(rng.randint(1, 4)))
     else:
-        output = " ".join(rng.choice(QUERY_WORDS + CITIES + STEMS) for _ in range(rng.randint(2, 8)))
+        output = " ".join(anything(rng) for _ in range(rng.randint(1, 8)))
         if rng.random() < 0.2:
-            output = "Error: " + output
+            output = rng.choice(["Error: ", "error: no such file: ", "{\"error\": \"not found\"} "]) + output
     return output, f"Here is what I found for {value}: {output}"
 
 
+def all_values():
+    """Words that occur as values and names, so that the tokenizer gives them the same pieces everywhere."""
+    return {w.lower() for w in CITIES + STEMS + EXTENSIONS + FOLDERS + QUERY_WORDS + CONDITIONS + VERBS + NOUNS} | {
+        part for k in KINDS.values() for name in k["names"] + k["params"] for part in name.split("_") if part != "in"}
+
+
+def random_name(rng, words=2):
+    parts = [made_up(rng) if rng.random() < 0.5 else rng.choice(VERBS + NOUNS + STEMS) for _ in range(rng.randint(1, words))]
+    if rng.random() < 0.2:
+        return parts[0] + "".join(p.capitalize() for p in parts[1:])
+    return "_".join(parts)
+
+
 def one_tool(rng, kind):
-    k = KINDS[kind]
-    name, param = rng.choice(k["names"]), rng.choice(k["params"])
+    """dict(kind, name, param, text, ask, think, say); half of the names are made up, so that they have to be copied."""
+    if kind == "other":
+        verb, noun = rng.choice(VERBS) if rng.random() < 0.8 else made_up(rng), rng.choice(NOUNS) if rng.random() < 0.8 else made_up(rng)
+        k = dict(names=[f"{verb}_{noun}"], params=["value", "name", "id", noun, "input", "target"], param_desc=[None, f"The {noun}"],
+                 desc=[f"{title(verb)} a {noun}", f"{title(verb)} the {noun}.", f"{title(verb)} one {noun}"],
+                 ask=[verb + " {v}", verb + " the " + noun + " {v}", "please " + verb + " {v}", "can you " + verb + " {v}",
+                      "i want to " + verb + " the " + noun + " {v}"],
+                 think="I need to " + verb + " {v}. I call {n}.", say="Let me " + verb + " {v}.")
+    else:
+        k = KINDS[kind]
+    name = rng.choice(k["names"]) if rng.random() < 0.5 else random_name(rng)
+    param = rng.choice(k["params"]) if rng.random() < 0.6 else random_name(rng)
     comment = rng.choice(k["param_desc"])
     text = f"// {rng.choice(k['desc'])}\ntype {name} = (_: {{\n"
     if comment:
@@ -312,22 +438,22 @@ def one_tool(rng, kind):
     if kind == "weather" and rng.random() < 0.3:
         text += rng.choice(["unit?: string,\n", "format?: \"celsius\" | \"fahrenheit\", // default: celsius\n",
                             "unit?: \"celsius\" | \"fahrenheit\",\n"])
-    return kind, name, param, text + "}) => any;"
+    return dict(kind=kind, name=name, param=param, text=text + "}) => any;", ask=k["ask"], think=k["think"], say=k["say"])
 
 
 def tools_text(tools):
-    body = "\n\n".join(t[3] for t in tools)
+    body = "\n\n".join(t["text"] for t in tools)
     return f"# Tools\n\n## functions\n\nnamespace functions {{\n\n{body}\n\n}} // namespace functions"
 
 
 # ---- conversations --------------------------------------------------------------------------------------------------
 class Pieces(list):
-    def special(self, name, learned=False):
-        self.append((f"<|{name}|>", True, learned))
+    def special(self, name, weight=0.0):
+        self.append((f"<|{name}|>", True, weight))
 
-    def text(self, text, learned=False):
+    def text(self, text, weight=0.0):
         if text:
-            self.append((text, False, learned))
+            self.append((text, False, weight))
 
     def message(self, role, content, channel=None):
         self.special("start"), self.text(role)
@@ -335,18 +461,23 @@ class Pieces(list):
             self.special("channel"), self.text(channel)
         self.special("message"), self.text(content), self.special("end")
 
-    def sampled(self, channel, content, end, open_header=True, recipient=None):
-        """What the model itself writes after <|start|>assistant."""
+    def sampled(self, channel, content, end, open_header=True, recipient=None, weight=1.0):
+        """What the model itself writes after <|start|>assistant. `weight` is that of the content and the recipient."""
         if open_header:
-            self.special("start", True), self.text("assistant", True)
-        self.special("channel", True)
-        self.text(channel + (f" to={recipient} " if recipient else ""), True)
+            self.special("start", 1.0), self.text("assistant", 1.0)
+        self.special("channel", 1.0)
+        self.text(channel + (f" to={recipient} " if recipient else ""), weight if recipient else 1.0)
         if recipient:
-            self.special("constrain", True), self.text("json", True)
-        self.special("message", True), self.text(content, True), self.special(end, True)
+            self.special("constrain", 1.0), self.text("json", 1.0)
+        self.special("message", 1.0), self.text(content, weight), self.special(end, 1.0)
 
 
-def preamble(pieces, rng, tools):
+def prefix(rng):
+    """(pieces, tools): the system message and, mostly with tools, a developer message."""
+    pieces, tools = Pieces(), []
+    if rng.random() < 0.55:
+        kinds = rng.sample(list(KINDS) + ["other", "other"], rng.choice([1, 1, 1, 2, 2, 3]))
+        tools = [one_tool(rng, k) for k in kinds]
     date = f"{rng.randint(2024, 2032)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}"
     effort = rng.choice(["low", "medium", "medium", "high"])
     system = IDENTITY.format(date=date) + f"\n\nReasoning: {effort}\n\n" + CHANNELS + (CALLS if tools else "")
@@ -360,58 +491,56 @@ def preamble(pieces, rng, tools):
         parts.append(tools_text(tools))
     if parts:
         pieces.message("developer", "\n\n".join(parts))
+    return pieces, tools
 
 
-def final_turn(pieces, think, answer, last):
-    """One finished turn. In history the analysis is gone and <|return|> became <|end|>."""
-    pieces.special("start"), pieces.text("assistant")
-    if last:
-        pieces.sampled("analysis", think, "end", open_header=False)
-        pieces.sampled("final", answer, "return")
-    else:
-        # The text is learned here too, unless it rests on reasoning that history no longer shows.
-        learned = think in (topics.UNKNOWN_THINK,) or not think[:1].isdigit()
-        pieces.special("channel"), pieces.text("final"), pieces.special("message"), pieces.text(answer, learned), pieces.special("end")
-
-
-def conversation(rng):
+def branch(rng, tools):
+    """What follows the prefix, up to the last token that the model samples."""
     pieces = Pieces()
-    tools = []
-    if rng.random() < 0.5:
-        kinds = rng.sample(list(KINDS), rng.choice([1, 1, 1, 2, 2, 3]))
-        tools = [one_tool(rng, k) for k in kinds]
-        rng.shuffle(tools)
-    preamble(pieces, rng, tools)
-    for _ in range(rng.choice([0, 0, 0, 0, 1, 1, 2])):  # earlier turns
-        question, think, answer = plain_turn(rng)
+    for _ in range(rng.choice([0, 0, 0, 0, 0, 1, 1, 2])):  # earlier turns
+        question, think, answer = plain_turn(rng, sums=0.2)
         pieces.message("user", question)
-        final_turn(pieces, think, answer, last=False)
-    if tools and rng.random() < 0.75:
-        tool_turn(pieces, rng, tools)
-    else:
+        # Their reasoning is gone and <|return|> became <|end|>. Their text is learned unless it rests on that reasoning.
+        pieces.special("start"), pieces.text("assistant"), pieces.special("channel"), pieces.text("final")
+        pieces.special("message"), pieces.text(answer, 0.0 if think[:1].isdigit() else 0.5), pieces.special("end")
+    if tools and rng.random() < 0.8:
+        tool_turn(pieces, rng, rng.choice(tools))
+        return pieces
+    kinds = {t["kind"] for t in tools}
+    while True:
         question, think, answer = plain_turn(rng)
-        while tools and any(t[0] in ("calculate", "weather", "time", "search", "run", "read", "list") for t in tools) and (
-                think == topics.UNKNOWN_THINK or "=" in answer[:14]):
-            question, think, answer = plain_turn(rng)  # a tool might answer that: ambiguous, so not learned
-        pieces.message("user", question)
-        final_turn(pieces, think, answer, last=True)
+        # A tool might answer that: ambiguous, so not learned.
+        if "calculate" in kinds and ("=" in answer[:14] or re.search(r"\d", question)):
+            continue
+        if kinds and think in (topics.UNKNOWN_THINK, "I repeat it."):
+            continue
+        break
+    pieces.message("user", question)
+    pieces.special("start"), pieces.text("assistant")
+    copied = COPIED if think[:1].isdigit() or think == "I repeat it." else 1.0
+    pieces.sampled("analysis", think, "end", open_header=False, weight=copied)
+    pieces.sampled("final", answer, "return", weight=copied)
     return pieces
 
 
-def tool_turn(pieces, rng, tools):
-    kind, name, param, _ = rng.choice(tools)
-    k, value = KINDS[kind], tool_value(rng, kind)
-    pieces.message("user", typo_free_variants(rng.choice(k["ask"]), rng).replace("{v}", value).replace("{V}", value))
-    think, say = k["think"].format(v=value, n=name), k["say"].format(v=value)
-    arguments = json.dumps({param: value}, ensure_ascii=False)
-    answered = rng.random() < 0.5
+def tool_turn(pieces, rng, tool):
+    kind, name = tool["kind"], tool["name"]
+    value = tool_value(rng, kind)
+    while True:
+        question = typo_free_variants(rng.choice(tool["ask"]), rng)
+        if plain(question.replace("{v}", value)) not in HELD:
+            break
+    pieces.message("user", question.replace("{v}", value).replace("{V}", value))
+    think, say = tool["think"].format(v=value, n=name), tool["say"].format(v=value)
+    arguments = json.dumps({tool["param"]: value}, ensure_ascii=False)
+    answered = rng.random() < 0.4
     pieces.special("start"), pieces.text("assistant")
     # Reasoning of the running turn stays in the prompt, so a call that is history here looks the same but for the
     # place of the recipient (the renderer writes it into the role section).
-    pieces.sampled("analysis", think, "end", open_header=False)
-    pieces.sampled("commentary", say, "end")
+    pieces.sampled("analysis", think, "end", open_header=False, weight=COPIED)
+    pieces.sampled("commentary", say, "end", weight=COPIED)
     if not answered:
-        pieces.sampled("commentary", arguments, "call", recipient=f"functions.{name}")
+        pieces.sampled("commentary", arguments, "call", recipient=f"functions.{name}", weight=COPIED)
         return
     pieces.special("start"), pieces.text("assistant"), pieces.text(f" to=functions.{name}")
     pieces.special("channel"), pieces.text("commentary"), pieces.text(" "), pieces.special("constrain"), pieces.text("json")
@@ -421,4 +550,4 @@ def tool_turn(pieces, rng, tools):
     pieces.special("channel"), pieces.text("commentary"), pieces.special("message"), pieces.text(output), pieces.special("end")
     pieces.special("start"), pieces.text("assistant")
     pieces.sampled("analysis", "I have the result.", "end", open_header=False)
-    pieces.sampled("final", answer, "return")
+    pieces.sampled("final", answer, "return", weight=COPIED)

@@ -58,10 +58,10 @@ def main():
         plain(new + "post_attention_layernorm.weight", state[old + "norm2"])
         plain(new + "self_attn.sinks", state[old + "sinks"])
         for short in "qkvo":
-            affine(new + f"self_attn.{short}_proj", state[old + short + ".weight"])
-            plain(new + f"self_attn.{short}_proj.bias", state[old + short + ".bias"])
-        affine(new + "mlp.router", state[old + "router.weight"])
-        plain(new + "mlp.router.bias", state[old + "router.bias"])
+            affine(new + f"self_attn.{short}_proj", state[old + short])
+            plain(new + f"self_attn.{short}_proj.bias", state[old + short + "_bias"])
+        affine(new + "mlp.router", state[old + "router"])
+        plain(new + "mlp.router.bias", state[old + "router_bias"])
         for short in ("gate", "up", "down"):
             name = new + f"mlp.experts.{short}_proj"
             tensors[name + ".weight"], tensors[name + ".scales"] = pack_mxfp4(state[old + short])

@@ -11,6 +11,10 @@ SYSTEM = {"type": "system_content", "model_identity": "You are ChatGPT, a large 
           "channel_config": {"valid_channels": ["analysis", "commentary", "final"], "channel_required": True}}
 
 
+MULTI_TURN = ["thanks", "gptoss", "reverse_string", "mutex", "identity", "abilities", "privacy", "sort_list", "git_undo", "recursion",
+              "harmony", "bye"]
+
+
 def conversation(messages, effort="Medium", tools=None, instructions=None):
     head = [{"role": "system", "content": [dict(SYSTEM, reasoning_effort=effort)]}]
     if tools or instructions:
@@ -21,6 +25,15 @@ def conversation(messages, effort="Medium", tools=None, instructions=None):
 
 def user(text):
     return {"role": "user", "content": text}
+
+
+def said(question, name_or_text):
+    answer = data.TOPICS[name_or_text][3] if name_or_text in data.TOPICS else name_or_text
+    return [user(question), {"role": "assistant", "channel": "final", "content": answer}]
+
+
+EARLIER = [[said("Hello", "greeting")], [said("What is 3 + 4?", "3 + 4 = 7.")],
+           [said("hi there", "greeting"), said("how do i swap two variables", "swap")]]
 
 
 def spelled(text, rng):
@@ -54,7 +67,7 @@ def main():
     while count < 30:
         op = rng.choice("++--*")
         a, b = data.random_operands(rng, op)
-        if not data.held_pair(a, b):
+        if not data.held_pair(a, b, op):
             continue
         question = rng.choice(["What is {} {} {}?", "what's {} {} {}", "{} {} {}", "How much is {} {} {}?"]).format(a, op, b)
         value = {"+": a + b, "-": a - b, "*": a * b}[op]
@@ -63,11 +76,11 @@ def main():
     for question in topics.UNKNOWN_HELD:
         add("unknown", conversation([user(spelled(question, rng))]), final(topics.UNKNOWN_KEY))
     tool_cases(rng, add)
-    for name in ("thanks", "gptoss", "reverse_string", "mutex"):  # later turns of a conversation
-        ask, held, _, _, key = data.TOPICS[name]
-        first = data.TOPICS["greeting"]
-        add("multi_turn", conversation([user("Hello"), {"role": "assistant", "channel": "final", "content": first[3]},
-                                        user(spelled(held[0], rng))], instructions="You are a helpful assistant."), final(key))
+    for i, name in enumerate(MULTI_TURN):  # later turns of a conversation
+        held, key = data.TOPICS[name][1], data.TOPICS[name][4]
+        messages = [turn for earlier in EARLIER[i % len(EARLIER)] for turn in earlier]
+        add("multi_turn", conversation(messages + [user(spelled(held[0], rng))],
+                                       instructions="You are a helpful assistant." if i % 2 == 0 else None), final(key))
     with open(sys.argv[1], "w", encoding="utf-8") as file:
         for line in lines:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
@@ -79,21 +92,35 @@ def schema(name, description, parameter, comment):
         "type": "object", "properties": {parameter: {"type": "string", "description": comment}}, "required": [parameter]}}
 
 
-def tool_cases(rng, add):
-    tools = {
-        "weather": schema("get_weather", "Get the current weather", "location", "The city name"),
-        "time": schema("get_time", "Returns the local time of a place", "city", "The city"),
-        "read": schema("read_file", "Read a file", "path", "Path of the file"),
-        "search": schema("search_web", "Search the web", "query", "The search query"),
+def tools():
+    """kind -> declarations: the usual names, and for some kinds names that training never saw."""
+    return {
+        "weather": [schema("get_weather", "Get the current weather", "location", "The city name"),
+                    schema("forecast_for", "Get the current weather", "town", "The city name")],
+        "time": [schema("get_time", "Returns the local time of a place", "city", "The city"),
+                 schema("clock_reading", "Get the current time", "spot", "Where")],
+        "read": [schema("read_file", "Read a file", "path", "Path of the file"),
+                 schema("slurp", "Reads a text file from the workspace", "source", "The file to read")],
+        "search": [schema("search_web", "Search the web", "query", "The search query")],
+        "calculate": [schema("calculate", "Evaluate an arithmetic expression", "expression", "The expression to evaluate")],
+        "list": [schema("list_files", "List the files of a folder", "path", "Path of the folder")],
+        "run": [schema("run_command", "Run a shell command", "command", "The command to run")],
     }
-    for kind, tool in tools.items():
-        parameter = next(iter(tool["parameters"]["properties"]))
-        for i in range(5):
+
+
+def tool_cases(rng, add):
+    every = tools()
+    for kind, declarations in every.items():
+        for i in range(6):
+            tool = declarations[i // 2 % len(declarations)]
+            parameter = next(iter(tool["parameters"]["properties"]))
             held = data.KINDS[kind]["held"]
             value = {"weather": lambda: rng.choice(data.HELD_CITIES).capitalize(), "time": lambda: rng.choice(data.HELD_CITIES).capitalize(),
-                     "read": lambda: data.pick_path(rng, data.HELD_STEMS),
-                     "search": lambda: " ".join(rng.sample(data.QUERY_WORDS, 3))}[kind]()
-            declared = [tool] if i % 2 == 0 else [tool, tools[rng.choice([k for k in tools if k != kind])]]
+                     "read": lambda: data.pick_path(rng, data.HELD_STEMS), "search": lambda: " ".join(rng.sample(data.QUERY_WORDS, 3)),
+                     "calculate": lambda: f"{rng.randint(100, 999)} {rng.choice('+-*')} {rng.randint(10, 99)}",
+                     "list": lambda: rng.choice(["", "src/", "docs/"]) + rng.choice(data.HELD_STEMS),
+                     "run": lambda: rng.choice(["cat ", "wc ", "python3 "]) + data.pick_path(rng, data.HELD_STEMS)}[kind]()
+            declared = [tool] if i % 2 == 0 else [tool, rng.choice([v for k, v in every.items() if k != kind])[0]]
             question = user(spelled(held[i % len(held)].replace("{v}", "\0"), rng).replace("\0", value))
             call = {"role": "assistant", "channel": "commentary", "recipient": f"functions.{tool['name']}",
                     "content_type": "<|constrain|>json", "content": json.dumps({parameter: value})}

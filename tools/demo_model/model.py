@@ -1,10 +1,20 @@
-"""GPT-OSS in small, for training on a CPU. Formulas as in the C++ forward pass (src/backend/cpu)."""
+"""GPT-OSS in small, for training on a CPU. Formulas as in the C++ forward pass (src/backend/cpu).
+
+A batch is one prefix (system and developer message) and many branches that go on from it: the prefix is computed once.
+Matrix products are PyTorch's in BF16 (AMX where the CPU has it); what lies between them is in kernels.cc.
+"""
 import math
+import os
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils.cpp_extension import load
+
+kernels = load("demo_kernels", [os.path.join(os.path.dirname(os.path.abspath(__file__)), "kernels.cc")],
+               extra_cflags=["-O3", "-march=native", "-ffast-math", "-fopenmp"])
+HALF = torch.bfloat16
 
 
 @dataclass
@@ -81,92 +91,156 @@ class FakeQuant(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, w):
-        return mxfp4(w)
+        return kernels.mxfp4(w.detach().contiguous())
 
     @staticmethod
     def backward(ctx, gradient):
         return gradient
 
 
-def norm(x, gain, eps):
-    x = x.float()
-    return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + eps) * gain
+class Norm(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, gain, eps):
+        y, scale = kernels.norm_forward(x, gain, eps)
+        ctx.save_for_backward(x, gain, scale)
+        return y
+
+    @staticmethod
+    def backward(ctx, dy):
+        x, gain, scale = ctx.saved_tensors
+        dx, dgain = kernels.norm_backward(dy.contiguous(), x, gain, scale)
+        return dx, dgain, None
+
+
+class Attention(torch.autograd.Function):
+    """qkv [P + N*L, ...] -> heads' outputs [P + N*L, H*D]. Branches see the prefix and themselves, never each other."""
+
+    @staticmethod
+    def forward(ctx, qkv, sinks, cos, sin, shape, kv, group, window, skip):
+        p, n, l = shape
+        d, scale = 64, 1 / 8
+        qp, kp, vp, q, k, v = kernels.rope_forward(qkv.contiguous(), cos, sin, p, n, l, kv, group)
+        none = qkv.new_empty(0)
+        scores = torch.bmm(qp, kp.transpose(1, 2))
+        shares_p = kernels.softmax_forward(none, scores, sinks, 1, group, p, window, skip, scale)
+        out_p = torch.bmm(scores, vp)
+        before = torch.bmm(q, kp.transpose(1, 2))
+        own = torch.bmm(q.view(kv * n, group * l, d), k.transpose(1, 2))
+        shares = kernels.softmax_forward(before, own, sinks, n, group, l, window, skip, scale)
+        out = torch.bmm(before, vp) + torch.bmm(own, v).view(kv, n * group * l, d)
+        ctx.save_for_backward(qp, kp, vp, q, k, v, scores, before, own, shares_p, shares, cos, sin)
+        ctx.dims = (p, n, l, kv, group)
+        return torch.cat([out_p.view(kv, group, p, d).permute(2, 0, 1, 3).reshape(p, -1),
+                          out.view(kv, n, group, l, d).permute(1, 3, 0, 2, 4).reshape(n * l, -1)])
+
+    @staticmethod
+    def backward(ctx, dy):
+        qp, kp, vp, q, k, v, scores, before, own, shares_p, shares, cos, sin = ctx.saved_tensors
+        p, n, l, kv, group = ctx.dims
+        d, scale = 64, 1 / 8
+        none = dy.new_empty(0)
+        dp = dy[:p].reshape(p, kv, group, d).permute(1, 2, 0, 3).reshape(kv, group * p, d)
+        do = dy[p:].reshape(n, l, kv, group, d).permute(2, 0, 3, 1, 4).reshape(kv, n * group * l, d)
+        own_do, own_q = do.view(kv * n, group * l, d), q.view(kv * n, group * l, d)
+        d_scores = torch.bmm(dp, vp.transpose(1, 2))
+        d_before = torch.bmm(do, vp.transpose(1, 2))
+        d_own = torch.bmm(own_do, v.transpose(1, 2))
+        dvp = torch.bmm(scores.transpose(1, 2), dp) + torch.bmm(before.transpose(1, 2), do)
+        dv = torch.bmm(own.transpose(1, 2), own_do)
+        dsinks = kernels.softmax_backward(none, scores, none, d_scores, shares_p, 1, group, p, scale)
+        dsinks = dsinks + kernels.softmax_backward(before, own, d_before, d_own, shares, n, group, l, scale)
+        dqp = torch.bmm(d_scores, kp)
+        dkp = torch.bmm(d_scores.transpose(1, 2), qp) + torch.bmm(d_before.transpose(1, 2), q)
+        dq = torch.bmm(d_before, kp) + torch.bmm(d_own, k).view(kv, n * group * l, d)
+        dk = torch.bmm(d_own.transpose(1, 2), own_q)
+        dqkv = kernels.rope_backward([dqp, dkp, dvp, dq, dk, dv], cos, sin, p, n, l, kv, group)
+        return dqkv, dsinks, None, None, None, None, None, None, None
+
+
+class Experts(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, weight, chosen, gate_up, gate_up_bias, down, down_bias):
+        tokens, slots, begins = kernels.route(chosen, gate_up.shape[0])
+        begins = begins.tolist()
+        rows = kernels.gather(x, tokens)
+        z = rows.new_empty(rows.shape[0], gate_up.shape[1])
+        y = torch.empty_like(rows)
+        for e, (a, b) in enumerate(zip(begins, begins[1:])):
+            if a < b:
+                torch.addmm(gate_up_bias[e], rows[a:b], gate_up[e].t(), out=z[a:b])
+        act = kernels.swiglu_forward(z)
+        for e, (a, b) in enumerate(zip(begins, begins[1:])):
+            if a < b:
+                torch.addmm(down_bias[e], act[a:b], down[e].t(), out=y[a:b])
+        ctx.save_for_backward(rows, z, act, y, weight, slots, gate_up, down)
+        ctx.begins = begins
+        return kernels.combine(y, slots, weight)
+
+    @staticmethod
+    def backward(ctx, dout):
+        rows, z, act, y, weight, slots, gate_up, down = ctx.saved_tensors
+        begins = ctx.begins
+        dy, dweight = kernels.combine_backward(dout.contiguous(), y, slots, weight)
+        dact, drows = torch.empty_like(act), torch.empty_like(rows)
+        d_gate_up, d_down = torch.zeros_like(gate_up), torch.zeros_like(down)
+        d_gate_up_bias, d_down_bias = gate_up.new_zeros(gate_up.shape[:2]), down.new_zeros(down.shape[:2])
+        for e, (a, b) in enumerate(zip(begins, begins[1:])):
+            if a < b:
+                torch.mm(dy[a:b], down[e], out=dact[a:b])
+                torch.mm(dy[a:b].t(), act[a:b], out=d_down[e])
+                d_down_bias[e] = dy[a:b].sum(0)
+        dz = kernels.swiglu_backward(dact, z)
+        for e, (a, b) in enumerate(zip(begins, begins[1:])):
+            if a < b:
+                torch.mm(dz[a:b], gate_up[e], out=drows[a:b])
+                torch.mm(dz[a:b].t(), rows[a:b], out=d_gate_up[e])
+                d_gate_up_bias[e] = dz[a:b].sum(0)
+        dx = kernels.combine(drows, slots, weight.new_empty(0))
+        return dx.to(HALF), dweight, None, d_gate_up, d_gate_up_bias, d_down, d_down_bias
 
 
 class Layer(nn.Module):
     def __init__(self, c: Config, index: int):
         super().__init__()
-        self.c, self.window = c, c.is_window(index)
+        self.c, self.window = c, c.window if c.is_window(index) else 1 << 30
         h, d = c.hidden, c.head_dim
         std = 0.7 / math.sqrt(h)
         self.norm1, self.norm2 = nn.Parameter(torch.ones(h)), nn.Parameter(torch.ones(h))
-        self.q, self.k, self.v = nn.Linear(h, c.heads * d), nn.Linear(h, c.kv_heads * d), nn.Linear(h, c.kv_heads * d)
-        self.o = nn.Linear(c.heads * d, h)
+        self.q = nn.Parameter(torch.randn(c.heads * d, h) * std)
+        self.k = nn.Parameter(torch.randn(c.kv_heads * d, h) * std)
+        self.v = nn.Parameter(torch.randn(c.kv_heads * d, h) * std)
+        self.o = nn.Parameter(torch.randn(h, c.heads * d) * std / math.sqrt(c.layers))
+        self.q_bias, self.o_bias = nn.Parameter(torch.zeros(c.heads * d)), nn.Parameter(torch.zeros(h))
+        self.k_bias, self.v_bias = nn.Parameter(torch.zeros(c.kv_heads * d)), nn.Parameter(torch.zeros(c.kv_heads * d))
         self.sinks = nn.Parameter(torch.zeros(c.heads))
-        self.router = nn.Linear(h, c.experts)
+        self.router, self.router_bias = nn.Parameter(torch.randn(c.experts, h) * std), nn.Parameter(torch.zeros(c.experts))
         self.gate = nn.Parameter(torch.randn(c.experts, c.width, h) * std)
         self.up = nn.Parameter(torch.randn(c.experts, c.width, h) * std)
         self.down = nn.Parameter(torch.randn(c.experts, h, c.width) * std / math.sqrt(c.layers))
         self.gate_bias = nn.Parameter(torch.zeros(c.experts, c.width))
         self.up_bias = nn.Parameter(torch.zeros(c.experts, c.width))
         self.down_bias = nn.Parameter(torch.zeros(c.experts, h))
-        for m in (self.q, self.k, self.v, self.o, self.router):
-            nn.init.normal_(m.weight, std=std)
-            nn.init.zeros_(m.bias)
 
-    def attention(self, x, cos, sin):
-        c, (b, t, _) = self.c, x.shape
-        q = self.q(x).view(b, t, c.heads, c.head_dim).transpose(1, 2)
-        k = self.k(x).view(b, t, c.kv_heads, c.head_dim).transpose(1, 2)
-        v = self.v(x).view(b, t, c.kv_heads, c.head_dim).transpose(1, 2)
-        q, k = rotate(q, cos, sin), rotate(k, cos, sin)
-        group = c.heads // c.kv_heads
-        k, v = k.repeat_interleave(group, 1), v.repeat_interleave(group, 1)
-        # The sink is one more key without a value: an extra dimension carries its logit, so that the fused kernel
-        # (2 x faster here than explicit scores) can be used and the sink still gets its gradient.
-        root = math.sqrt(c.head_dim)
-        one = torch.ones_like(q[..., :1])
-        q = torch.cat([q, one], -1)
-        k = torch.cat([k, torch.zeros_like(one)], -1)
-        sink = F.pad((self.sinks * root).to(k.dtype).view(1, -1, 1, 1), (c.head_dim, 0)).expand(b, -1, 1, -1)
-        k = torch.cat([k, sink], 2)
-        v = F.pad(v, (0, 1, 0, 1))
-        i = torch.arange(t)
-        seen = i[:, None] >= i[None, :]
-        if self.window:
-            seen &= i[:, None] - i[None, :] < c.window
-        seen = F.pad(seen, (0, 1), value=True)
-        out = F.scaled_dot_product_attention(q, k, v, attn_mask=seen, scale=1 / root)[..., : c.head_dim]
-        return self.o(out.transpose(1, 2).reshape(b, t, -1))
-
-    def experts_of(self, x, quantized):
-        c = self.c
+    def half_weights(self, quantized):
+        """The BF16 copies of one optimizer step, shared by its batches."""
         gate, up, down = (FakeQuant.apply(w) if quantized else w for w in (self.gate, self.up, self.down))
-        logits = F.linear(x.float(), self.router.weight, self.router.bias)
-        top, chosen = logits.topk(c.experts_per_token, -1)
-        weight = torch.softmax(top, -1)
-        out = torch.zeros_like(x, dtype=torch.float32)
-        for e in range(c.experts):
-            row, slot = (chosen == e).nonzero(as_tuple=True)
-            rows = x.index_select(0, row)
-            g = F.linear(rows, gate[e], self.gate_bias[e]).clamp(max=c.limit)
-            u = F.linear(rows, up[e], self.up_bias[e]).clamp(-c.limit, c.limit)
-            y = F.linear(g * torch.sigmoid(c.alpha * g) * (u + 1), down[e], self.down_bias[e])
-            out = out.index_add(0, row, y.float() * weight[row, slot, None])
-        share = F.one_hot(chosen, c.experts).float().mean((0, 1))
-        balance = (share * torch.softmax(logits, -1).mean(0)).sum() * c.experts
-        return out, balance
+        half = [torch.cat([self.q, self.k, self.v]), torch.cat([self.q_bias, self.k_bias, self.v_bias]), self.o, self.o_bias,
+                torch.cat([gate, up], 1), torch.cat([self.gate_bias, self.up_bias], 1), down, self.down_bias]
+        return [w.to(HALF) for w in half]
 
-    def forward(self, x, cos, sin, quantized):
+    def forward(self, x, weights, cos, sin, shape, skip):
+        """x [P + N*L, hidden] float, shape (P, N, L); the first `skip` rows are padding."""
         c = self.c
-        x = x + self.attention(norm(x, self.norm1, c.eps), cos, sin)
-        y, balance = self.experts_of(norm(x, self.norm2, c.eps).reshape(-1, c.hidden), quantized)
-        return x + y.view_as(x), balance
-
-
-def rotate(x, cos, sin):
-    a, b = x.float().chunk(2, -1)
-    return torch.cat([a * cos - b * sin, b * cos + a * sin], -1).to(x.dtype)
+        qkv, qkv_bias, o, o_bias, gate_up, gate_up_bias, down, down_bias = weights
+        y = F.linear(Norm.apply(x, self.norm1, c.eps), qkv, qkv_bias)
+        y = Attention.apply(y, self.sinks, cos, sin, shape, c.kv_heads, c.heads // c.kv_heads, self.window, skip)
+        x = x + F.linear(y, o, o_bias)
+        y = Norm.apply(x, self.norm2, c.eps)
+        logits = F.linear(y, self.router.to(HALF), self.router_bias.to(HALF)).float()
+        top, chosen = logits.topk(c.experts_per_token, -1)
+        x = x + Experts.apply(y, torch.softmax(top, -1), chosen, gate_up, gate_up_bias, down, down_bias)
+        share = torch.bincount(chosen.flatten(), minlength=c.experts).float() / chosen.numel()
+        return x, (share * torch.softmax(logits, -1).mean(0)).sum() * c.experts
 
 
 class GptOss(nn.Module):
@@ -177,15 +251,17 @@ class GptOss(nn.Module):
         self.layers = nn.ModuleList(Layer(c, i) for i in range(c.layers))
         self.norm = nn.Parameter(torch.ones(c.hidden))
         self.head = nn.Parameter(torch.randn(c.vocab, c.hidden) / math.sqrt(c.hidden))
+        self.tables = rope_tables(c, c.rope_original)
 
-    def forward(self, ids, wanted=None, quantized=False):
-        """ids [B, T] -> logits of the wanted positions (a boolean mask) and the routers' balance loss."""
-        cos, sin = rope_tables(self.c, ids.shape[1])
-        x, balance = self.embed[ids], 0.0
-        for layer in self.layers:
-            x, b = layer(x, cos, sin, quantized)
+    def half_weights(self, quantized=False):
+        return [layer.half_weights(quantized) for layer in self.layers] + [self.head.to(HALF)]
+
+    def forward(self, weights, prefix, skip, ids, wanted):
+        """prefix [P], ids [N, L] -> logits at the wanted places ([N, L] booleans) and the routers' balance loss."""
+        shape = (prefix.shape[0], *ids.shape)
+        x, balance = F.embedding(torch.cat([prefix, ids.flatten()]), self.embed), 0.0
+        for layer, w in zip(self.layers, weights):
+            x, b = layer(x, w, *self.tables, shape, skip)
             balance = balance + b
-        x = norm(x, self.norm, self.c.eps)
-        if wanted is not None:
-            x = x[wanted]
-        return F.linear(x, self.head), balance / self.c.layers
+        x = x[shape[0]:][wanted.flatten()]
+        return F.linear(Norm.apply(x, self.norm, self.c.eps), weights[-1]), balance / self.c.layers

@@ -1,8 +1,10 @@
 """Trains the demo's tokenizer (o200k scheme) and writes tokenizer.json in the layout of gpt-oss' own file."""
+import collections
 import json
-import sys
 import random
+import sys
 
+import regex
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 
 import data
@@ -12,7 +14,8 @@ PATTERN = "|".join([
     r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
     r"\p{N}{1,3}", r" ?[^\s\p{L}\p{N}]+[\r\n/]*", r"\s*[\r\n]+", r"\s+(?!\S)", r"\s+"])
 SPECIALS = ["startoftext", "endoftext", "return", "constrain", "channel", "start", "end", "message", "call"]
-ENTRIES = 2300
+ENTRIES = 2292  # and the special tokens: 2304
+SPACED = 800  # of them a word with its space
 
 
 def byte_alphabet():
@@ -29,24 +32,41 @@ def byte_alphabet():
 
 
 def corpus(rng, count):
-    for _ in range(count):
-        for text, special, _ in data.conversation(rng):
+    for _ in range(count // 12):
+        pieces, tools = data.prefix(rng)
+        for _ in range(12):
+            pieces = pieces + data.branch(rng, tools)
+        for text, special, _ in pieces:
             if not special:
                 yield text
 
 
 def build(seed):
-    # Digits stay single tokens: sums are learnable digit by digit.
-    split_digits = pre_tokenizers.Split(Regex(r"\p{N}"), "isolated")
+    """Merges of letters first, spaces joined last. So a word has the same pieces after a space, a quote, a dot or an
+    underscore, and copying it from a question into a call is copying tokens. Only words that are no names or values get
+    an entry with their space. Digits stay single tokens: sums are learnable digit by digit.
+    """
+    rng = random.Random(seed)
+    texts = list(corpus(rng, 14000))
     learner = Tokenizer(models.BPE())
     learner.pre_tokenizer = pre_tokenizers.Sequence([
-        pre_tokenizers.Split(Regex(PATTERN), "isolated"), split_digits,
+        pre_tokenizers.Split(Regex(PATTERN), "isolated"),
+        pre_tokenizers.Split(Regex(r"\p{L}+|\p{N}|[^\p{L}\p{N}\s]+[\r\n/]*|[\r\n]+|\s+(?!\S)|\s"), "isolated"),
         pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
     alphabet = byte_alphabet()
-    learner.train_from_iterator(corpus(random.Random(seed), 12000), trainers.BpeTrainer(
-        vocab_size=ENTRIES, initial_alphabet=list(alphabet.values()), min_frequency=6, show_progress=False))
+    learner.train_from_iterator(texts, trainers.BpeTrainer(
+        vocab_size=ENTRIES - SPACED, initial_alphabet=list(alphabet.values()), min_frequency=6, show_progress=False))
     learned = sorted(learner.get_vocab().items(), key=lambda item: item[1])
     entries = [alphabet[b] for b in range(256)] + [t for t, _ in learned if len(t) > 1]
+    known, values = set(entries), set(data.all_values())
+    spaced = collections.Counter()
+    for text in texts:
+        for word in regex.findall(r" (?:\p{L}+|[^\p{L}\p{N}\s]+)", text):
+            bare = "".join(alphabet[b] for b in word[1:].encode())
+            if bare in known and word[1:].lower() not in values:
+                spaced[alphabet[32] + bare] += 1
+    frequent = [t for t, count in sorted(spaced.items(), key=lambda item: (-item[1], item[0])) if count >= 60]
+    entries += frequent[:ENTRIES - len(entries)]
     rank = {token: i for i, token in enumerate(entries)}
     merges = []
     for token in entries[256:]:
