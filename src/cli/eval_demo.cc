@@ -122,7 +122,8 @@ Result<int> Evaluate(const EvalArguments& arguments) {
   InterruptHandler interrupt;
   interrupt.BeginTurn(cancel);
   TurnOptions options;
-  options.sampling.temperature = 0;
+  options.sampling.temperature = arguments.temperature.value_or(0);
+  options.sampling.seed = arguments.seed;
   options.max_tokens = arguments.max_tokens.value_or(0);
   options.cancel = cancel.token();
   std::map<std::string, Tally> tallies;
@@ -225,6 +226,9 @@ void AddEvalDemoCommand(CLI::App& eval, int& exit_code) {
   AddEngineOptions(*demo, *arguments);
   demo->add_option("--max-tokens", arguments->max_tokens, "Stop an answer after this many tokens")
       ->type_name("N");
+  demo->add_option("--temperature", arguments->temperature, "Sample instead of taking the likeliest token (0)")
+      ->type_name("T");
+  demo->add_option("--seed", arguments->seed, "Seed of the sampling")->type_name("N");
   demo->add_flag("--json", arguments->json, "The numbers and the failures as one JSON object");
   demo->add_flag("--verbose", arguments->verbose, "Show each failure on stderr");
   demo->add_option("--need", arguments->needed_right, "Percent that have to be right (90)")

@@ -497,7 +497,7 @@ def prefix(rng):
 def branch(rng, tools):
     """What follows the prefix, up to the last token that the model samples."""
     pieces = Pieces()
-    for _ in range(rng.choice([0, 0, 0, 0, 0, 1, 1, 2])):  # earlier turns
+    for _ in range(rng.choice([0, 0, 0, 0, 0, 0, 1, 2])):  # earlier turns
         question, think, answer = plain_turn(rng, sums=0.2)
         pieces.message("user", question)
         # Their reasoning is gone and <|return|> became <|end|>. Their text is learned unless it rests on that reasoning.

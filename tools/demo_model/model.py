@@ -252,6 +252,41 @@ class GptOss(nn.Module):
         self.norm = nn.Parameter(torch.ones(c.hidden))
         self.head = nn.Parameter(torch.randn(c.vocab, c.hidden) / math.sqrt(c.hidden))
         self.tables = rope_tables(c, c.rope_original)
+        with torch.no_grad():
+            self.start_with_copying()
+
+    def start_with_copying(self):
+        """Starts as a model that goes on with what followed the last occurrence of a token: the circuit that takes long to
+        form by itself and that tool calls and sums rest on. Head 0 of the first layer attends to the token before (only
+        through the phases of its biases) and notes it in the coordinates `noted`; head 0 of the second finds the token
+        whose note is the current one and writes what stands there to `said`, which the output matrix reads.
+        """
+        c, first, second = self.c, self.layers[0], self.layers[1]
+        shown, read, said, noted = slice(0, 40), slice(40, 88), slice(104, 152), slice(152, 192)
+        self.embed[:, said] *= 0.2
+        self.embed[:, noted] *= 0.2
+        self.head[:, said] = self.embed[:, read] * 0.4
+        half, fast, size = c.head_dim // 2, 8, 4.5
+        frequency = c.rope_theta ** (-torch.arange(fast) / half)
+        first.k[: c.head_dim], first.q[: 2 * c.head_dim] = 0, 0
+        first.k_bias[:fast] = size
+        for head, distance in ((0, 1), (1, 2)):
+            first.q_bias[head * c.head_dim: head * c.head_dim + fast] = size * torch.cos(frequency * distance)
+            first.q_bias[head * c.head_dim + half: head * c.head_dim + half + fast] = -size * torch.sin(frequency * distance)
+        unit = torch.eye(48)
+        first.v[:40] = 0
+        first.v[:40, shown] = unit[:40, :40]
+        first.o[noted] = 0
+        first.o[noted, :40] = 0.6 * unit[:40, :40]
+        slow = [*range(12, half), *range(half + 12, 2 * half)]  # coordinates that the positions hardly turn
+        second.q[: c.head_dim], second.k[: c.head_dim] = 0, 0
+        for i, at in enumerate(slow):
+            second.q[at, shown.start + i] = 0.8
+            second.k[at, noted.start + i] = 0.8
+        second.v[:48] = 0
+        second.v[:48, read] = unit
+        second.o[said] = 0
+        second.o[said, :48] = 0.8 * unit
 
     def half_weights(self, quantized=False):
         return [layer.half_weights(quantized) for layer in self.layers] + [self.head.to(HALF)]

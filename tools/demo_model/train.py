@@ -158,7 +158,7 @@ def main():
     parser.add_argument("out")
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--decay", type=int, default=0, help="steps in which the rates fall to zero (default: 35 %% of --steps)")
-    parser.add_argument("--copy-pools", type=int, default=12, help="pools of batches, from the first, with sequences that only copy")
+    parser.add_argument("--copy-pools", type=int, default=6, help="pools of batches, from the first, with sequences that only copy")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=0.02)
     parser.add_argument("--adam-rate", type=float, default=4e-3)
