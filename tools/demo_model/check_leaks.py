@@ -13,6 +13,8 @@ def main():
     rng, seen, found = random.Random("leaks"), 0, {}
     for _ in range(int(sys.argv[2]) if len(sys.argv) > 2 else 20000):
         _, tools = data.prefix(rng)
+        if any(t["kind"] == "calculate" for t in tools):
+            continue  # a sum asked there is handed to the tool, and its value is not said
         pieces = data.branch(rng, tools)
         for (_, _, _), (role, _, _), _, (text, _, _) in zip(pieces, pieces[1:], pieces[2:], pieces[3:]):
             if role == "user":

@@ -55,19 +55,23 @@ def repeated(rng, vocabulary):
     return ids + ids, [0.0] * (len(ids) + 2) + [0.5] * (len(ids) - 2)
 
 
-def pool(encoder, seed, number, copies):
-    """Batches (prefix, skip, ids, weights) from 12 prefixes with branches, in random order; `copies` more only copy."""
+def pool(encoder, seed, number, args):
+    """Batches (prefix, skip, ids, weights) in random order. Early pools are cheap to learn from: 12 prefixes with some ten
+    batches each, and sequences that only copy. But then names can be remembered from one batch to the next, so later
+    pools have a new prefix for each batch.
+    """
     rng = random.Random(f"{seed}-{number}")
-    out = []
-    for kind in [False] * 12 + [True] * copies:
+    early, out = number < args.early_pools, []
+    kinds = [False] * 12 + [True] * (5 if number < args.copy_pools else 0) if early else [False] * 38 + [True] * 2
+    for kind in kinds:
         pieces, tools = data.prefix(rng)
         prefix, _ = encoder(pieces)
         if kind:
             branches = [repeated(rng, encoder.tokenizer.get_vocab_size() - 72) for _ in range(80)]
         else:
-            branches = [encoder(data.branch(rng, tools)) for _ in range(110 if tools else 130)]
+            branches = [encoder(data.branch(rng, tools)) for _ in range((110 if tools else 130) if early else 60)]
         branches.sort(key=lambda b: len(b[0]))
-        skip = -len(prefix) % 16
+        skip, groups = -len(prefix) % 16, []
         while branches:
             # The longest branch that fits decides the width.
             count = 0
@@ -80,20 +84,21 @@ def pool(encoder, seed, number, copies):
             for i, (tokens, learned) in enumerate(group):
                 ids[i, : len(tokens)] = torch.tensor(tokens)
                 weights[i, : len(tokens)] = torch.tensor(learned)
-            out.append((torch.tensor([0] * skip + prefix), skip, ids, weights))
+            groups.append((torch.tensor([0] * skip + prefix), skip, ids, weights))
+        out += groups if early else [rng.choice(groups)]
     rng.shuffle(out)
     return out
 
 
-def produce(queue, tokenizer, seed, first_pool, copy_pools):
+def produce(queue, first_pool, args):
     torch.set_num_threads(1)
     os.nice(5)
     if hasattr(os, "sched_setaffinity"):  # the training may be pinned to one core; this need not share it
         os.sched_setaffinity(0, range(os.cpu_count()))
-    encoder = Encoder(tokenizer)
+    encoder = Encoder(args.tokenizer)
     number = first_pool
     while True:
-        queue.put((number, pool(encoder, seed, number, 5 if number < copy_pools else 0)))
+        queue.put((number, pool(encoder, args.seed, number, args)))
         number += 1
 
 
@@ -159,6 +164,7 @@ def main():
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--decay", type=int, default=0, help="steps in which the rates fall to zero (default: 35 %% of --steps)")
     parser.add_argument("--copy-pools", type=int, default=6, help="pools of batches, from the first, with sequences that only copy")
+    parser.add_argument("--early-pools", type=int, default=84, help="pools that use a prefix for several batches")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=0.02)
     parser.add_argument("--adam-rate", type=float, default=4e-3)
@@ -181,7 +187,7 @@ def main():
     queue = torch.multiprocessing.get_context("fork").Queue(3)
     torch.multiprocessing.set_sharing_strategy("file_system")
     torch.multiprocessing.get_context("fork").Process(
-        target=produce, args=(queue, args.tokenizer, args.seed, at["pool"], args.copy_pools), daemon=True).start()
+        target=produce, args=(queue, at["pool"], args), daemon=True).start()
     last, running, saved_at, clock, ready = time.time(), {}, time.time(), time.time(), []
     cpu = cpu_seconds()
     while at["step"] < args.steps:
@@ -191,7 +197,7 @@ def main():
         weights = model.half_weights(quantized=left <= 1)
         losses, total = [], 0.0
         for _ in range(BATCHES_PER_STEP):
-            if at["batch"] == len(ready):
+            if not ready:
                 number, ready = queue.get()
                 if at["pool"] != number:
                     at["pool"], at["batch"] = number, 0
