@@ -170,6 +170,7 @@ def main():
     parser.add_argument("--adam-rate", type=float, default=4e-3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--resume")
+    parser.add_argument("--stop", type=int, help="stop after this step, to go on with --resume")
     args = parser.parse_args()
     args.decay = args.decay or args.steps * 35 // 100
     torch.set_num_threads(args.threads)
@@ -190,7 +191,8 @@ def main():
         target=produce, args=(queue, at["pool"], args), daemon=True).start()
     last, running, saved_at, clock, ready = time.time(), {}, time.time(), time.time(), []
     cpu = cpu_seconds()
-    while at["step"] < args.steps:
+    end = min(args.stop or args.steps, args.steps)
+    while at["step"] < end:
         step = at["step"]
         left = (args.steps - step) / args.decay
         level = min(1.0, (step + 1) / 50, left)
@@ -220,12 +222,12 @@ def main():
         optimizer.step(args.rate * level, args.adam_rate * level)
         running = total / 2 if not running else 0.98 * running + 0.01 * total
         at["step"] += 1
-        if time.time() - last > 20 or at["step"] == args.steps:
+        if time.time() - last > 20 or at["step"] == end:
             last = time.time()
             used = cpu_seconds() - cpu
             print(f"step {at['step']} loss {running:.4f} level {level:.2f} tokens {at['seen']} learned {at['learned']} "
                   f"seconds {at['seconds'] + last - clock:.0f} cpu {at['cpu'] + used:.0f}", flush=True)
-        if time.time() - saved_at > 120 or at["step"] == args.steps:
+        if time.time() - saved_at > 120 or at["step"] == end:
             saved_at = time.time()
             now = dict(at, seconds=at["seconds"] + saved_at - clock, cpu=at["cpu"] + cpu_seconds() - cpu)
             torch.save({"model": model.state_dict(), "config": model.c, "optimizer": optimizer.state(), "at": now}, args.out + ".new")
