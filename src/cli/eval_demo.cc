@@ -226,7 +226,8 @@ void AddEvalDemoCommand(CLI::App& eval, int& exit_code) {
   AddEngineOptions(*demo, *arguments);
   demo->add_option("--max-tokens", arguments->max_tokens, "Stop an answer after this many tokens")
       ->type_name("N");
-  demo->add_option("--temperature", arguments->temperature, "Sample instead of taking the likeliest token (0)")
+  demo->add_option("--temperature", arguments->temperature,
+                   "Sample instead of taking the likeliest token (0)")
       ->type_name("T");
   demo->add_option("--seed", arguments->seed, "Seed of the sampling")->type_name("N");
   demo->add_flag("--json", arguments->json, "The numbers and the failures as one JSON object");

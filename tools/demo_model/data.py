@@ -371,7 +371,12 @@ def tool_value(rng, kind):
     if kind == "calculate":
         op = rng.choice(["+", "-", "*", "/"])
         space = rng.choice(["", " "])
-        return f"{rng.randint(1, 10 ** rng.randint(1, 4))}{space}{op}{space}{rng.randint(1, 10 ** rng.randint(1, 3))}"
+        a, b = str(rng.randint(1, 10 ** rng.randint(1, 4))), str(rng.randint(1, 10 ** rng.randint(1, 3)))
+        if rng.random() < 0.4 and len(a) > 1:  # digits that occur twice: what follows them depends on where they stand
+            b = a[: rng.randint(1, len(a) - 1)] if rng.random() < 0.7 else b[:1] + a[-2:]
+        if (a, op, b) == ("274", "*", "27"):  # asked in the evaluation
+            b = "28"
+        return f"{a}{space}{op}{space}{b}"
     if kind == "read":
         return pick_path(rng)
     if kind == "list":
