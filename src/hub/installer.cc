@@ -59,7 +59,7 @@ Result<InstallerParts::Missing> InstallerParts::LookForContent(const Content& co
     const auto found = FindContent(content.cache, content.commit, file);
     if (!found) {
       absent.insert(file.path);
-    } else if (IsTrusted(manifests, file, *found)) {
+    } else if (!content.found_damaged && IsTrusted(manifests, file, *found)) {
       progress.FileDone(file.size, 0);
     } else {
       unverified.push_back({file, *found});
@@ -240,6 +240,7 @@ Result<Manifest> InstallerParts::Repair(const Manifest& manifest, const Integrit
                                 .files = files,
                                 .reusable = reusable,
                                 .listing = nullptr,
+                                .found_damaged = true,
                                 .observer = observer,
                                 .pause = pause,
                                 .cancel = cancel},

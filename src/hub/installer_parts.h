@@ -57,7 +57,8 @@ class InstallerParts : public Installer {
     const std::string& commit;
     const std::vector<FileEntry>& files;
     const std::vector<std::pair<std::string, FoundFile>>& reusable;
-    const Listing* listing;  // of the whole repository, to be written first; nullptr: not known
+    const Listing* listing;      // of the whole repository, to be written first; nullptr: not known
+    bool found_damaged = false;  // a check of all hashes says so: what its time says does not count
     const ProgressObserver& observer;
     const PauseControl& pause;
     const CancelToken& cancel;
