@@ -13,6 +13,7 @@
 #include "cli/terminal.h"
 #include "cli/version.h"
 #include "hub/archive.h"
+#include "hub/cache.h"
 #include "hub/catalog.h"
 #include "hub/local_model.h"
 #include "settings/paths.h"
@@ -88,11 +89,19 @@ bool InThisCache(const hub::Manifest& manifest, const HubContext& context) {
          fs::equivalent(cache, context.options.cache_dir, error);
 }
 
+// Another program may have moved or deleted the ref since: then there is something to plan.
+bool RefIsThere(const hub::Manifest& manifest) {
+  const fs::path cache = CacheOf(manifest);
+  if (cache.empty() || manifest.revision == manifest.commit) return true;
+  return hub::ReadRef(hub::RepositoryCache(cache, manifest.repository), manifest.revision) == manifest.commit;
+}
+
 // A model that is installed and asked for again: complete, or put right without asking what is newest.
 // nullopt: there is something to plan.
 Result<std::optional<int>> InstallAgain(const InstallArguments& arguments, const HubContext& context) {
   const auto found = context.installed.Find(arguments.model);
-  if (!found || !SameSelection(*found, arguments) || !InThisCache(*found, context)) return std::nullopt;
+  if (!found || !SameSelection(*found, arguments) || !InThisCache(*found, context) || !RefIsThere(*found))
+    return std::nullopt;
   hub::Manifest manifest = *found;
   hub::IntegrityReport report = hub::QuickCheck(manifest);
   if (report.state == hub::Integrity::kVerified) {

@@ -113,7 +113,9 @@ Json PlanEvent(const hub::InstallPlan& plan) {
 }
 
 Status CheckDisk(const HubContext& context, const hub::InstallPlan& plan) {
-  if (Missing(plan) == 0 || plan.disk_free_bytes >= plan.disk_needed_bytes) return {};
+  // 0: the system does not say; the installer then finds out why.
+  if (Missing(plan) == 0 || plan.disk_free_bytes == 0 || plan.disk_free_bytes >= plan.disk_needed_bytes)
+    return {};
   return Fail(
       ErrorCode::kResourceExhausted,
       fmt::format("not enough room in {}: {} are needed ({} of files and a margin), {} are free; free {} or "

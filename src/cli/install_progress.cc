@@ -212,8 +212,8 @@ std::string ProgressDisplay::Due(bool last) {
   }
   if (style_ == ProgressStyle::kPlain) {
     const hub::TransferProgress& progress = state_.latest();
-    // A wait is news at once, everything else now and then.
-    const std::string wait = IsRunning(progress.state) ? std::string() : progress.state + progress.notice;
+    // A wait or a notice is news at once, everything else now and then.
+    const std::string wait = IsRunning(progress.state) ? progress.notice : progress.state + progress.notice;
     if (last || (now - shown_at_ < kPlainSeconds && (wait.empty() || wait == shown_text_))) return "";
     shown_at_ = now;
     shown_text_ = wait;

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/acknowledgement.h"
+#include "base/file.h"
 #include "cli/terminal.h"
 #include "hub/catalog.h"
 
@@ -68,6 +69,7 @@ Result<std::string> Acknowledge(const HubContext& context, HubSession& session, 
                     "--license', then run this again with --accept-license",
                     what.model, LicenseTitle(what.license, what.license_name), ShellQuoted(what.model)));
   }
+  GPTOSS_CHECK_OK(CreatePrivateFolders(context.state));
   GPTOSS_CHECK_OK(RecordAcknowledgement(
       context.state,
       {.model = what.repository, .revision = what.commit, .licence = what.license, .how = how}));
