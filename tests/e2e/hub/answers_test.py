@@ -377,7 +377,7 @@ class Http2Test(harness.HubCase):
         self.authority = certificates.Authority(self.base / "ca")
         certificate, key = self.authority.files()
         for origin, port in zip(("hub", "cdn"), closed_ports(2)):
-            front = harness.Running(["nghttpx", "--workers=1", "--no-location-rewrite", f"--frontend=127.0.0.1,{port}",
+            front = harness.Running(["nghttpx", "--workers=1", "--conf=/dev/null", "--no-ocsp", "--no-location-rewrite", f"--frontend=127.0.0.1,{port}",
                                      f"--backend=127.0.0.1,{self.hub.port(origin)}", key, certificate],
                                     self.env(), self.base)
             self.addCleanup(front.end)
