@@ -35,6 +35,13 @@ test: ## build and run all tests
 	@$(call build_preset,release,)
 	@cd build/release && ctest --output-on-failure -j $(JOBS)
 
+.PHONY: test-hub
+test-hub: ## all of the installer's tests, those that kill, stall and race included
+	@tools/setup.sh build test
+	@tools/fetch_test_data.sh
+	@$(call build_preset,release,)
+	@cd build/release && ctest -C Hub -R e2e_hub --output-on-failure
+
 .PHONY: asan
 asan: ## the tests under AddressSanitizer and UBSan
 	@tools/setup.sh build test sanitize

