@@ -364,8 +364,8 @@ TEST_F(ProviderTest, IdleModelsLeaveAndKeepAliveOverrules) {
   Start();
   const SessionId session = provider_->StartSession().value();
   Turn(session);
-  EXPECT_TRUE(Eventually([&] { return control_->alive == 0; }));
-  EXPECT_EQ(provider_->availability().state, State::kInstalled);
+  EXPECT_TRUE(Eventually([&] { return provider_->availability().state == State::kInstalled; }));
+  EXPECT_EQ(control_->alive, 0);
   StreamOptions stay;
   stay.keep_alive = -1ms;
   EXPECT_EQ(Turn(session, stay).answer, "Hello, world!");  // loaded again by itself
