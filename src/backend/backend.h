@@ -62,6 +62,9 @@ struct CpuBackendOptions {
   // Keys and values of all sequences together never take more; a Forward that would is kResourceExhausted and
   // leaves everything as it was. 0: no bound.
   std::uint64_t kv_bound_bytes = 0;
+  // 16 or 8 bits an element of keys and values (8: codes in groups of 32 with a scale, 53 % of the memory).
+  // Ignored by `precise`.
+  int kv_bits = 16;
 };
 // What a backend made from these holds at the most, without making it: weights whole, KV of `sequences` that
 // fill a context of so many tokens (snapshots included), scratch as allocated.

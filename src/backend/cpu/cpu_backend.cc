@@ -15,19 +15,29 @@ namespace {
 
 constexpr std::int64_t kMaxRows = Transformer::kDefaultMaxRows;
 
+KvFormat FormatOf(const CpuBackendOptions& options) {
+  if (options.precise) return KvFormat::kF32;
+  return options.kv_bits == 8 ? KvFormat::kI8 : KvFormat::kBF16;
+}
+
+std::string_view Spelled(KvFormat format) {
+  return format == KvFormat::kF32 ? "float" : format == KvFormat::kI8 ? "8-bit" : "bf16";
+}
+
 class CpuBackend final : public Backend {
  public:
-  CpuBackend(std::shared_ptr<const Model> model, const KernelSet& kernels, int threads, bool precise,
-             std::uint64_t kv_bound)
+  CpuBackend(std::shared_ptr<const Model> model, const KernelSet& kernels, int threads,
+             const CpuBackendOptions& options)
       : model_(std::move(model)),
-        transformer_(model_, kernels, threads, precise, kMaxRows),
-        kv_bound_(kv_bound) {}
+        transformer_(model_, kernels, threads, options.precise, kMaxRows),
+        kv_format_(FormatOf(options)),
+        kv_bound_(options.kv_bound_bytes) {}
 
   const ModelConfig& config() const override { return model_->config; }
   std::string description() const override {
-    return fmt::format("cpu: {}, {} thread{}, {}", transformer_.kernels().name, transformer_.threads(),
-                       transformer_.threads() == 1 ? "" : "s",
-                       transformer_.precise() ? "float activations, float kv" : "8-bit activations, bf16 kv");
+    return fmt::format("cpu: {}, {} thread{}, {} activations, {} kv", transformer_.kernels().name,
+                       transformer_.threads(), transformer_.threads() == 1 ? "" : "s",
+                       transformer_.precise() ? "float" : "8-bit", Spelled(kv_format_));
   }
   BackendMemory memory() const override {
     BackendMemory memory{model_->weight_bytes, 0, transformer_.scratch_bytes()};
@@ -41,7 +51,7 @@ class CpuBackend final : public Backend {
       return Fail(ErrorCode::kOutOfRange, fmt::format("a context of {} tokens; this model has at most {}",
                                                       max_tokens, config().max_context));
     }
-    return Add(std::make_unique<KvCache>(config(), max_tokens, kMaxRows, transformer_.precise()));
+    return Add(std::make_unique<KvCache>(config(), max_tokens, kMaxRows, kv_format_));
   }
   void FreeSequence(SequenceId sequence) override { sequences_.erase(sequence); }
   std::int64_t Length(SequenceId sequence) const override {
@@ -120,6 +130,7 @@ class CpuBackend final : public Backend {
   Transformer transformer_;
   std::map<SequenceId, std::unique_ptr<KvCache>> sequences_;
   SequenceId next_ = 1;
+  const KvFormat kv_format_;
   const std::uint64_t kv_bound_;
 };
 
@@ -128,7 +139,7 @@ class CpuBackend final : public Backend {
 BackendMemory EstimateCpuMemory(const Model& model, const CpuBackendOptions& options,
                                 std::int64_t context_tokens, std::int64_t sequences) {
   const int threads = options.threads == 0 ? UsableCpus() : options.threads;
-  const std::uint64_t cache = KvCache::FullBytes(model.config, context_tokens, kMaxRows, options.precise);
+  const std::uint64_t cache = KvCache::FullBytes(model.config, context_tokens, kMaxRows, FormatOf(options));
   return {.weights = model.weight_bytes,
           .kv = cache * static_cast<std::uint64_t>(sequences),
           .scratch = Transformer::ScratchBytes(model.config, threads, options.precise, kMaxRows)};
@@ -148,10 +159,13 @@ Result<std::unique_ptr<Backend>> CreateCpuBackend(std::shared_ptr<const Model> m
     return Fail(ErrorCode::kInvalidArgument,
                 fmt::format("{} threads; expected 0 (all CPUs) to 1024", options.threads));
   }
+  if (options.kv_bits != 8 && options.kv_bits != 16) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("{} bits for keys and values; expected 8 or 16", options.kv_bits));
+  }
   const int threads = options.threads == 0 ? UsableCpus() : options.threads;
   try {
-    return std::make_unique<CpuBackend>(std::move(model), *kernels, threads, options.precise,
-                                        options.kv_bound_bytes);
+    return std::make_unique<CpuBackend>(std::move(model), *kernels, threads, options);
   } catch (const std::bad_alloc&) {
     return Fail(ErrorCode::kResourceExhausted, "no memory for the working buffers");
   }

@@ -1,7 +1,8 @@
 // The arithmetic of the forward pass, one coarse function per job, one set per instruction set.
 //
 // Invariance: the result for one (weight row, activation row) does not depend on which other rows are
-// computed with it. Every set adds the blocks of a row in the order of the columns.
+// computed with it. Every set adds the blocks of a row in the order of the columns, and attends in blocks of
+// positions whose borders do not depend on the batch.
 #pragma once
 
 #include <cstdint>
@@ -37,24 +38,49 @@ struct MatMulJob {
   std::int64_t out_stride = 0;
 };
 
-// Consecutive positions of one key-value head: [count, head_dim], BF16 or F32.
-struct KvSegment {
+// How keys and values are kept. kI8: codes and, per group of KvGroup() dimensions, a BF16 scale.
+enum class KvFormat : std::uint8_t { kF32, kBF16, kI8 };
+
+// Keys and values of one head are kept in blocks of kKvBlock positions that start at its multiples. Keys lie
+// [head_dim, kKvBlock], so that one dimension of many keys is one load; values lie [kKvBlock, head_dim]. In
+// kI8 the scales follow the codes: [head_dim / group, kKvBlock] of keys, [kKvBlock, head_dim / group] of
+// values.
+inline constexpr std::int64_t kKvBlock = 64;
+constexpr std::int64_t KvGroup(std::int64_t head_dim) { return head_dim % 32 == 0 ? 32 : 16; }
+// Bytes of a block's keys, which are also those of its values.
+constexpr std::int64_t KvHalfBytes(KvFormat format, std::int64_t head_dim) {
+  switch (format) {
+    case KvFormat::kF32:
+      return 4 * kKvBlock * head_dim;
+    case KvFormat::kBF16:
+      return 2 * kKvBlock * head_dim;
+    default:
+      return kKvBlock * (head_dim + 2 * (head_dim / KvGroup(head_dim)));
+  }
+}
+struct KvBlock {
   const std::byte* keys = nullptr;
   const std::byte* values = nullptr;
-  std::int64_t count = 0;
 };
 
-// The query heads of one row that share a key-value head, over segments from oldest to newest.
+// Rows at consecutive positions of one sequence, their query heads that share a key-value head. Queries and
+// results: row r, head h at r · row_stride + h · head_dim floats.
 struct AttendJob {
-  const float* queries = nullptr;  // [heads, head_dim], rotated
-  std::int64_t heads = 0, head_dim = 0;
-  std::span<const KvSegment> segments;
-  bool f32 = false;              // else BF16
+  const float* queries = nullptr;  // rotated
+  std::int64_t rows = 0, heads = 0, head_dim = 0, row_stride = 0;
+  std::int64_t position = 0;  // of row 0
+  std::int64_t window = 0;    // a row sees so many positions, its own included; 0: all
+  std::span<const KvBlock> blocks;
+  std::int64_t first = 0;  // the position at which blocks[0] starts, a multiple of kKvBlock
+  KvFormat format = KvFormat::kBF16;
   const float* sinks = nullptr;  // [heads]
   float scale = 0;
-  float* scores = nullptr;  // scratch: heads · (sum of counts)
-  float* out = nullptr;     // [heads, head_dim]
+  float* scratch = nullptr;  // AttendScratch(rows · heads, head_dim) floats, best on a boundary of 64 bytes
+  float* out = nullptr;
 };
+constexpr std::int64_t AttendScratch(std::int64_t queries, std::int64_t head_dim) {
+  return 2 * kKvBlock * head_dim + queries * (kKvBlock + 2);
+}
 
 struct KernelSet {
   const char* name;

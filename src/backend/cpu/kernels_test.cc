@@ -207,47 +207,149 @@ TEST_P(Kernels, WhatIsNoNumberReachesTheResult) {
   }
 }
 
-TEST_P(Kernels, AttentionIsASoftmaxWithASinkInAnySegments) {
-  std::mt19937 rng(10);
-  std::normal_distribution<float> normal;
-  for (const std::int64_t d : {16, 32, 64}) {
-    constexpr std::int64_t kHeads = 3, kKeys = 21;
-    std::vector<float> q, k, v, sinks = {0.5f, -2.0f, 9.0f}, out(kHeads * 64), split(kHeads * 64),
-                                scores(kHeads * kKeys);
-    for (std::int64_t i = 0; i < kHeads * d; ++i) q.push_back(normal(rng));
-    for (std::int64_t i = 0; i < kKeys * d; ++i) k.push_back(normal(rng)), v.push_back(normal(rng));
-    const auto bytes = [](const float* p) { return reinterpret_cast<const std::byte*>(p); };
-    const KvSegment whole[] = {{bytes(k.data()), bytes(v.data()), kKeys}};
-    const KvSegment parts[] = {{bytes(k.data()), bytes(v.data()), 4},
-                               {bytes(&k[4 * d]), bytes(&v[4 * d]), kKeys - 4}};
-    AttendJob job{.queries = q.data(),
-                  .heads = kHeads,
-                  .head_dim = d,
-                  .segments = whole,
-                  .f32 = true,
-                  .sinks = sinks.data(),
-                  .scale = 0.125f,
-                  .scores = scores.data(),
-                  .out = out.data()};
-    GetParam()->attend(job);
-    job.segments = parts, job.out = split.data();
-    GetParam()->attend(job);
-    for (std::int64_t h = 0; h < kHeads; ++h) {
-      std::vector<double> weight(kKeys);
-      double sum = std::exp(double{sinks[static_cast<std::size_t>(h)]});
-      for (std::int64_t j = 0; j < kKeys; ++j) {
-        double dot = 0;
-        for (std::int64_t i = 0; i < d; ++i) dot += double{q[h * d + i]} * k[j * d + i];
-        sum += weight[j] = std::exp(dot * 0.125);
+// Blocks of random keys and values in the documented layout, and what they say.
+struct RandomKv {
+  RandomKv(KvFormat format, std::int64_t d, std::int64_t count, std::mt19937& rng)
+      : keys(static_cast<std::size_t>(count * kKvBlock * d)), values(keys.size()) {
+    const std::int64_t half = KvHalfBytes(format, d), group = KvGroup(d), codes = kKvBlock * d;
+    bytes.resize(static_cast<std::size_t>(2 * half * count));
+    std::normal_distribution<float> normal;
+    // Element `at` of a half, whose scale is number `scale`, becomes a random number; returns it.
+    const auto put = [&](std::byte* to, std::int64_t at, std::int64_t scale) -> float {
+      if (format == KvFormat::kF32) {
+        const float value = normal(rng);
+        std::memcpy(to + 4 * at, &value, 4);
+        return value;
       }
-      for (std::int64_t i = 0; i < d; ++i) {
-        double want = 0;
-        for (std::int64_t j = 0; j < kKeys; ++j) want += weight[j] / sum * v[j * d + i];
-        ASSERT_NEAR(out[h * d + i], want, 1e-5);
-        ASSERT_EQ(out[h * d + i], split[h * d + i]);
+      if (format == KvFormat::kBF16) {
+        const auto bits = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(normal(rng)) >> 16);
+        std::memcpy(to + 2 * at, &bits, 2);
+        return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+      }
+      const auto code = static_cast<std::int8_t>(static_cast<int>(rng() % 255) - 127);
+      to[at] = static_cast<std::byte>(code);
+      std::uint16_t bits;
+      std::memcpy(&bits, to + codes + 2 * scale, 2);
+      if (bits == 0) bits = static_cast<std::uint16_t>(0x3C00 + rng() % 64);
+      std::memcpy(to + codes + 2 * scale, &bits, 2);
+      return code * std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+    };
+    for (std::int64_t b = 0; b < count; ++b) {
+      std::byte* k = bytes.data() + 2 * half * b;
+      blocks.push_back({k, k + half});
+      for (std::int64_t j = 0; j < kKvBlock; ++j) {
+        for (std::int64_t i = 0; i < d; ++i) {
+          const auto at = static_cast<std::size_t>((b * kKvBlock + j) * d + i);
+          keys[at] = put(k, i * kKvBlock + j, i / group * kKvBlock + j);
+          values[at] = put(k + half, j * d + i, j * (d / group) + i / group);
+        }
       }
     }
   }
+  std::vector<float> keys, values;  // [count · kKvBlock, d]
+  std::vector<std::byte> bytes;
+  std::vector<KvBlock> blocks;
+};
+
+// Head `h` of row `r` of the job, in double.
+std::vector<double> Attended(const AttendJob& job, const RandomKv& kv, std::int64_t r, std::int64_t h) {
+  const std::int64_t position = job.position + r;
+  const std::int64_t oldest = job.window == 0 ? 0 : std::max<std::int64_t>(0, position - job.window + 1);
+  const float* q = job.queries + r * job.row_stride + h * job.head_dim;
+  std::vector<double> out(static_cast<std::size_t>(job.head_dim));
+  double sum = std::exp(double{job.sinks[h]});
+  for (std::int64_t j = oldest; j <= position; ++j) {
+    const std::int64_t at = (j - job.first) * job.head_dim;
+    double dot = 0;
+    for (std::int64_t i = 0; i < job.head_dim; ++i)
+      dot += double{q[i]} * kv.keys[static_cast<std::size_t>(at + i)];
+    const double weight = std::exp(dot * job.scale);
+    sum += weight;
+    for (std::size_t i = 0; i < out.size(); ++i)
+      out[i] += weight * kv.values[static_cast<std::size_t>(at) + i];
+  }
+  for (double& x : out) x /= sum;
+  return out;
+}
+
+TEST_P(Kernels, AttentionIsASoftmaxWithASinkWhateverTheTile) {
+  std::mt19937 rng(10);
+  std::normal_distribution<float> normal;
+  struct Case {
+    KvFormat format;
+    std::int64_t d, heads, position, window, first;
+  };
+  for (const Case& c :
+       {Case{KvFormat::kF32, 64, 8, 100, 0, 0}, Case{KvFormat::kF32, 16, 3, 60, 0, 0},
+        Case{KvFormat::kBF16, 64, 8, 190, 128, 0}, Case{KvFormat::kBF16, 48, 2, 330, 128, 192},
+        Case{KvFormat::kI8, 64, 8, 250, 0, 0}, Case{KvFormat::kI8, 48, 5, 63, 20, 0}}) {
+    constexpr std::int64_t kRows = 5;
+    const RandomKv kv(c.format, c.d, 5, rng);
+    std::vector<float> q(static_cast<std::size_t>(kRows * c.heads * c.d)),
+        sinks(static_cast<std::size_t>(c.heads));
+    for (float& x : q) x = normal(rng);
+    for (float& x : sinks) x = 3 * normal(rng);
+    std::vector<float> out(q.size(), 7.0f), alone(q.size(), 7.0f);
+    std::vector<float> scratch(static_cast<std::size_t>(AttendScratch(kRows * c.heads, c.d)));
+    AttendJob job{.queries = q.data(),
+                  .rows = kRows,
+                  .heads = c.heads,
+                  .head_dim = c.d,
+                  .row_stride = c.heads * c.d,
+                  .position = c.position,
+                  .window = c.window,
+                  .blocks = kv.blocks,
+                  .first = c.first,
+                  .format = c.format,
+                  .sinks = sinks.data(),
+                  .scale = 0.125f,
+                  .scratch = scratch.data(),
+                  .out = out.data()};
+    // The caller gives no blocks beyond the newest row.
+    const auto blocks_to = [&](std::int64_t position) {
+      return std::span(kv.blocks).first(static_cast<std::size_t>((position - c.first) / kKvBlock + 1));
+    };
+    job.blocks = blocks_to(c.position + kRows - 1);
+    GetParam()->attend(job);
+    for (std::int64_t r = 0; r < kRows; ++r) {
+      for (std::int64_t h = 0; h < c.heads; ++h) {
+        const std::vector<double> want = Attended(job, kv, r, h);
+        for (std::int64_t i = 0; i < c.d; ++i)
+          ASSERT_NEAR(out[static_cast<std::size_t>((r * c.heads + h) * c.d + i)],
+                      want[static_cast<std::size_t>(i)], 2e-5);
+      }
+    }
+    for (std::int64_t r = 0; r < kRows; ++r) {
+      AttendJob row = job;
+      row.rows = 1, row.position = c.position + r, row.blocks = blocks_to(row.position);
+      row.queries += r * row.row_stride, row.out = alone.data() + r * row.row_stride;
+      GetParam()->attend(row);
+    }
+    EXPECT_EQ(out, alone);
+  }
+}
+
+TEST_P(Kernels, AttentionHidesNoNumberThatIsNone) {
+  std::mt19937 rng(11);
+  const RandomKv kv(KvFormat::kF32, 16, 1, rng);
+  std::vector<float> q(16, 1.0f), out(16), scratch(static_cast<std::size_t>(AttendScratch(1, 16)));
+  q[3] = NAN;
+  const float sink = 0;
+  GetParam()->attend({.queries = q.data(),
+                      .rows = 1,
+                      .heads = 1,
+                      .head_dim = 16,
+                      .row_stride = 16,
+                      .position = 9,
+                      .window = 0,
+                      .blocks = kv.blocks,
+                      .first = 0,
+                      .format = KvFormat::kF32,
+                      .sinks = &sink,
+                      .scale = 1,
+                      .scratch = scratch.data(),
+                      .out = out.data()});
+  for (const float x : out) EXPECT_TRUE(std::isnan(x));
 }
 
 INSTANTIATE_TEST_SUITE_P(Every, Kernels, ::testing::ValuesIn(UsableKernels()),

@@ -13,6 +13,13 @@ constexpr std::int64_t kRowGrain = 64;
 
 std::size_t Size(std::int64_t a, std::int64_t b = 1) { return static_cast<std::size_t>(a * b); }
 
+// Vectors as wide as a cache line would straddle two of them at every other boundary of 16 bytes.
+constexpr std::int64_t kCacheLine = 16;  // floats
+float* Aligned(float* p) {
+  constexpr std::uintptr_t bytes = kCacheLine * sizeof(float);
+  return p + (bytes - reinterpret_cast<std::uintptr_t>(p) % bytes) % bytes / sizeof(float);
+}
+
 }  // namespace
 
 void Transformer::Rows::Allocate(std::int64_t rows, std::int64_t columns, bool quantized) {
@@ -49,15 +56,20 @@ Transformer::Transformer(std::shared_ptr<const Model> model, const KernelSet& ke
   down_.resize(Size(pairs, c_.hidden));
   pair_rows_.resize(Size(pairs));
   place_.resize(Size(pairs));
-  scores_.resize(Size(pool_.threads()));
-  segments_.resize(Size(pool_.threads()));
+  attend_scratch_.assign(Size(pool_.threads()), std::vector<float>(Size(AttendFloats(c_))));
+  blocks_.resize(Size(pool_.threads()));
 }
 
-std::uint64_t Transformer::ScratchBytes(const ModelConfig& c, int, bool precise, std::int64_t max_rows) {
+std::int64_t Transformer::AttendFloats(const ModelConfig& c) {
+  return AttendScratch(kRunRows * c.heads / c.kv_heads, c.head_dim) + kCacheLine;
+}
+
+std::uint64_t Transformer::ScratchBytes(const ModelConfig& c, int threads, bool precise,
+                                        std::int64_t max_rows) {
   const std::int64_t pairs = max_rows * c.experts_per_token;
   const std::int64_t heads = c.heads * c.head_dim, kv_heads = c.kv_heads * c.head_dim;
   std::int64_t floats = max_rows * (2 * c.hidden + heads + 2 * kv_heads + c.head_dim + c.experts) +
-                        pairs * (2 * c.expert_width + c.hidden);
+                        pairs * (2 * c.expert_width + c.hidden) + threads * AttendFloats(c);
   std::int64_t codes = 0;
   for (const auto& [rows, cols] :
        {std::pair{max_rows, c.hidden}, {max_rows, heads}, {pairs, c.expert_width}}) {
@@ -76,7 +88,7 @@ std::uint64_t Transformer::scratch_bytes() const {
     floats += rows->x.size() + rows->scales.size() + rows->sums.size();
     codes += rows->codes.size();
   }
-  for (const auto& scores : scores_) floats += scores.size();
+  for (const auto& scratch : attend_scratch_) floats += scratch.size();
   return floats * sizeof(float) + codes + (pair_rows_.size() + place_.size()) * sizeof(std::int32_t);
 }
 
@@ -138,28 +150,44 @@ void Transformer::RotateAndStore(std::int64_t index, std::span<const ForwardRow>
       });
 }
 
+void Transformer::FindRuns(std::span<const ForwardRow> rows) {
+  runs_.clear();
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    const bool goes_on = !runs_.empty() && runs_.back().count < kRunRows &&
+                         rows[r].cache == rows[r - 1].cache && rows[r].position == rows[r - 1].position + 1;
+    if (goes_on) {
+      ++runs_.back().count;
+    } else {
+      runs_.push_back({static_cast<std::int64_t>(r), 1});
+    }
+  }
+}
+
 void Transformer::AttendRows(const LayerWeights& layer, std::int64_t index,
                              std::span<const ForwardRow> rows) {
-  const std::int64_t group = c_.heads / c_.kv_heads;
-  const std::int64_t items = static_cast<std::int64_t>(rows.size()) * c_.kv_heads;
+  const std::int64_t group = c_.heads / c_.kv_heads, width = c_.heads * c_.head_dim;
+  const std::int64_t items = static_cast<std::int64_t>(runs_.size()) * c_.kv_heads;
   pool_.ParallelFor(items, 1, [&](std::int64_t begin, std::int64_t end, int worker) {
-    auto& segments = segments_[Size(worker)];
-    auto& scores = scores_[Size(worker)];
+    auto& blocks = blocks_[Size(worker)];
     for (std::int64_t item = begin; item < end; ++item) {
-      const std::int64_t r = item / c_.kv_heads, h = item % c_.kv_heads;
-      const ForwardRow& row = rows[Size(r)];
-      row.cache->Segments(index, row.position, h, segments);
-      const std::size_t need = Size(group, row.position + 1);
-      if (scores.size() < need) scores.resize(need);
-      kernels_.attend({.queries = &q_[Size(r * c_.heads + h * group, c_.head_dim)],
+      const Run run = runs_[Size(item / c_.kv_heads)];
+      const std::int64_t h = item % c_.kv_heads;
+      const ForwardRow& row = rows[Size(run.first)];
+      const std::int64_t first = row.cache->Blocks(index, row.position, row.position + run.count, h, blocks);
+      kernels_.attend({.queries = &q_[Size(run.first * width + h * group * c_.head_dim)],
+                       .rows = run.count,
                        .heads = group,
                        .head_dim = c_.head_dim,
-                       .segments = segments,
-                       .f32 = precise_,
+                       .row_stride = width,
+                       .position = row.position,
+                       .window = row.cache->window(index),
+                       .blocks = blocks,
+                       .first = first,
+                       .format = row.cache->format(),
                        .sinks = layer.sinks.data() + h * group,
                        .scale = static_cast<float>(1 / std::sqrt(static_cast<double>(c_.head_dim))),
-                       .scores = scores.data(),
-                       .out = attended_.row(r) + h * group * c_.head_dim});
+                       .scratch = Aligned(attend_scratch_[Size(worker)].data()),
+                       .out = attended_.row(run.first) + h * group * c_.head_dim});
     }
   });
 }
@@ -313,6 +341,7 @@ Status Transformer::Forward(std::span<const ForwardRow> rows, std::span<float> l
       x_[Size(r * c_.hidden + i)] = static_cast<float>(embedding[Size(i)]);
     rope_.Angles(rows[Size(r)].position, &cos_[Size(r, c_.head_dim / 2)], &sin_[Size(r, c_.head_dim / 2)]);
   }
+  FindRuns(rows);
   std::int64_t active = count;
   for (std::int64_t l = 0; l < c_.layers; ++l) {
     if (cancel.cancelled()) return Fail(ErrorCode::kCancelled, "cancelled");

@@ -42,6 +42,7 @@ class Transformer {
   // The same before there is one: what the constructor allocates.
   static std::uint64_t ScratchBytes(const ModelConfig& config, int threads, bool precise,
                                     std::int64_t max_rows);
+  static std::int64_t AttendFloats(const ModelConfig& config);
   static constexpr std::int64_t kDefaultMaxRows = 512;
 
  private:
@@ -54,6 +55,11 @@ class Transformer {
     ActivationRows view() const { return {cols, x.data(), codes.data(), scales.data(), sums.data()}; }
     float* row(std::int64_t i) { return x.data() + i * cols; }
   };
+  // Rows that stand one after another in the batch and in their sequence, at most kRunRows.
+  struct Run {
+    std::int64_t first, count;
+  };
+  static constexpr std::int64_t kRunRows = 8;
   // A token's choice of an expert.
   struct Pair {
     std::int32_t expert, row, rank;
@@ -67,6 +73,7 @@ class Transformer {
   void Norm(const float* in, const float* gain, Rows& out, std::int64_t count);
   void Attention(const LayerWeights& layer, std::int64_t index, std::span<const ForwardRow> rows);
   void RotateAndStore(std::int64_t index, std::span<const ForwardRow> rows);
+  void FindRuns(std::span<const ForwardRow> rows);
   void AttendRows(const LayerWeights& layer, std::int64_t index, std::span<const ForwardRow> rows);
   void Experts(const LayerWeights& layer, std::int64_t count);
   void Route(const LayerWeights& layer, std::int64_t count);
@@ -89,8 +96,9 @@ class Transformer {
   std::vector<float> gate_, up_, down_;  // [pairs, …]
   std::vector<Pair> pairs_;              // sorted by expert
   std::vector<std::int32_t> pair_rows_, place_;
-  std::vector<std::vector<float>> scores_;        // per worker
-  std::vector<std::vector<KvSegment>> segments_;  // per worker
+  std::vector<Run> runs_;
+  std::vector<std::vector<float>> attend_scratch_;  // per worker
+  std::vector<std::vector<KvBlock>> blocks_;        // per worker
 };
 
 }  // namespace gptoss
