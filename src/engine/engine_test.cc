@@ -330,14 +330,15 @@ TEST_F(EngineTest, OnlyTheOneAtFaultFailsAndTheEngineLivesOn) {
 }
 
 TEST_F(EngineTest, ShortMemoryDropsIdleConversationsFirstThenAdvises) {
-  std::atomic<bool> tight = false;
-  control_->before = [&](std::span<const BatchRow>) -> Status {
-    if (tight && control_->live_sequences > 1) return Fail(ErrorCode::kResourceExhausted, "no memory");
+  // Shared: the engine's thread may still ask when the test's own variables are gone.
+  const auto tight = std::make_shared<std::atomic<bool>>(false);
+  control_->before = [this, tight](std::span<const BatchRow>) -> Status {
+    if (*tight && control_->live_sequences > 1) return Fail(ErrorCode::kResourceExhausted, "no memory");
     return {};
   };
   Start({.memory_wait = 50ms});
   Generate("a", {1}, 2);
-  tight = true;
+  *tight = true;
   EXPECT_EQ(Generate("b", {1}, 2).ids, (Ids{2, 3}));  // at the cost of a
   auto one = Submit({"b", {1}, Greedy(), {}, 0, {}});
   ASSERT_TRUE(one->Next().has_value());
@@ -349,7 +350,7 @@ TEST_F(EngineTest, ShortMemoryDropsIdleConversationsFirstThenAdvises) {
 }
 
 TEST_F(EngineTest, WhoFindsNoMemoryWaitsForAnotherToEnd) {
-  control_->before = [&](std::span<const BatchRow> rows) -> Status {
+  control_->before = [this](std::span<const BatchRow> rows) -> Status {
     // Only the first conversation (token ids below 40) may run while there are two.
     for (const BatchRow& row : rows) {
       if (row.token >= 60 && control_->live_sequences > 1)
