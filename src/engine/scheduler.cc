@@ -83,8 +83,9 @@ void Scheduler::RefuseIfAllStall() {
   if (youngest == active_.rend()) return;
   const bool all = std::ranges::all_of(active_, [](const auto& g) { return g->stalled; });
   if (!all && EngineClock::now() - (*youngest)->stalled_since < options_.memory_wait) return;
-  const GenerationPointer refused = *youngest;
-  FailOrCancel(refused, *std::exchange(refused->stats.error, std::nullopt));
+  GenerationPointer refused = *youngest;  // a copy: what ends leaves the list
+  auto error = std::exchange(refused->stats.error, std::nullopt);
+  FailOrCancel(refused, std::move(error).value_or(Error{ErrorCode::kResourceExhausted, "no memory"}));
 }
 
 void Scheduler::EndCancelled() {

@@ -1,8 +1,6 @@
 // Everything that openai/harmony renders, the recovery policy, and what no input may break.
 #include <gtest/gtest.h>
 
-#include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <iterator>
 #include <random>
@@ -16,6 +14,7 @@
 #include "harmony/conversation.h"
 #include "harmony/parser.h"
 #include "harmony/render.h"
+#include "tokenizer/testing/golden.h"
 
 namespace gptoss::harmony {
 namespace {
@@ -23,19 +22,8 @@ namespace {
 namespace fs = std::filesystem;
 const fs::path kRoot = GPTOSS_SOURCE_DIR;
 
-const Tokenizer& O200k() {
-  static const auto tokenizer = [] {
-    auto loaded = Tokenizer::FromFile(kRoot / "build/test-data/o200k/tokenizer.json");
-    if (!loaded) {
-      std::fprintf(stderr, "%s\nrun tools/fetch_test_data.sh first\n", loaded.error().message.c_str());
-      std::exit(1);
-    }
-    return *loaded;
-  }();
-  return *tokenizer;
-}
-
-Json Golden(const char* name) { return ParseJson(ReadFile(kRoot / "tests/golden" / name).value()).value(); }
+using ::gptoss::testing::Golden;
+using ::gptoss::testing::O200k;
 
 RenderOptions OptionsOf(const Json& c) {
   RenderOptions options;
@@ -244,7 +232,7 @@ TEST(StablePrefix, LaterPromptsExtendEarlierOnesButForTheFinishedTurnsReasoning)
 }
 
 // docs/harmony.md holds a conversation, its text and ids, and a table of flags: the page is true.
-class Docs : public testing::Test {
+class Docs : public ::testing::Test {
  protected:
   // The fenced block that follows the mark "golden: NAME".
   std::string Block(const std::string& name) const {

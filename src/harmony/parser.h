@@ -45,7 +45,6 @@ struct ParserOptions {
   std::string role = "assistant";            // preset role: generation starts inside this header
   bool starts_in_content = false;            // the prompt already held a header up to <|message|>
   std::string channel;                       // with starts_in_content
-  std::vector<std::string> functions;        // known function names, to accept them bare; may be empty
   std::size_t max_message_bytes = 16 << 20;  // content beyond is dropped and flagged
   std::size_t max_messages = 1024;           // messages beyond are dropped and flagged
 };

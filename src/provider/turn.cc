@@ -29,22 +29,6 @@ std::string TextOf(const std::vector<ParsedMessage>& messages, Route route) {
   return text;
 }
 
-// Function names, so that the parser can accept them without "functions.".
-std::vector<std::string> DeclaredFunctions(const harmony::Conversation& conversation) {
-  std::vector<std::string> names;
-  for (const harmony::Message& message : conversation.messages) {
-    for (const harmony::Content& content : message.content) {
-      const auto* developer = std::get_if<harmony::DeveloperContent>(&content);
-      if (developer == nullptr || !developer->tools) continue;
-      for (const auto& [key, space] : *developer->tools) {
-        if (space.name != "functions") continue;
-        for (const harmony::ToolDescription& tool : space.tools) names.push_back(tool.name);
-      }
-    }
-  }
-  return names;
-}
-
 // The model wrote a message of the user or of a tool: its turn is over, and the parser reads no further.
 bool SpeaksForOthers(const StreamParser& parser) {
   if (!parser.repaired()) return false;
@@ -79,7 +63,6 @@ class Turn {
       return std::move(result_);
     }
     harmony::ParserOptions parser_options;
-    parser_options.functions = DeclaredFunctions(conversation);
     auto first = Attempt(rendered->ids, parser_options, options_.sampling);
     if (!first) {
       Refused(first.error());

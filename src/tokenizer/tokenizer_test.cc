@@ -10,26 +10,13 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "tokenizer/scanner.h"
+#include "tokenizer/testing/golden.h"
 
 namespace gptoss {
 namespace {
 
-namespace fs = std::filesystem;
-const fs::path kRoot = GPTOSS_SOURCE_DIR;
-
-const Tokenizer& O200k() {
-  static const auto tokenizer = [] {
-    auto loaded = Tokenizer::FromFile(kRoot / "build/test-data/o200k/tokenizer.json");
-    if (!loaded) {
-      std::fprintf(stderr, "%s\nrun tools/fetch_test_data.sh first\n", loaded.error().message.c_str());
-      std::exit(1);
-    }
-    return *loaded;
-  }();
-  return *tokenizer;
-}
-
-Json Golden(const char* name) { return ParseJson(ReadFile(kRoot / "tests/golden" / name).value()).value(); }
+using ::gptoss::testing::Golden;
+using ::gptoss::testing::O200k;
 
 std::uint32_t Crc32(std::string_view bytes) {  // zlib's polynomial
   static const auto table = [] {
