@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "model/gguf_split.h"
 #include "model/layout.h"
 
 namespace gptoss {
@@ -18,13 +19,13 @@ using FilePointer = std::shared_ptr<const MappedFile>;
 // Opens a file of the checkpoint by its name; kNotFound when it has none.
 using Opener = std::function<Result<FilePointer>(const std::string&)>;
 
-Result<Checkpoint> OpenGguf(const FilePointer& file) {
-  GPTOSS_TRY(const GgufFile gguf, ReadGguf(*file));
+Result<Checkpoint> OpenGguf(const fs::path& path) {
+  GPTOSS_TRY(GgufSet set, OpenGgufSet(path));
+  const GgufFile& gguf = set.gguf;
   auto model = std::make_shared<Model>();
-  model->name = file->name();
-  GPTOSS_TRY(model->config, ModelConfigFromGguf(gguf, file->name()));
+  model->name = set.files.front()->name();
+  GPTOSS_TRY(model->config, ModelConfigFromGguf(gguf, model->name));
   GPTOSS_CHECK_OK(FillFromGguf(gguf, *model));
-  model->files = {file};
   Checkpoint checkpoint;
   const auto tokens = gguf.metadata.find("tokenizer.ggml.tokens");
   const auto types = gguf.metadata.find("tokenizer.ggml.token_type");
@@ -34,7 +35,7 @@ Result<Checkpoint> OpenGguf(const FilePointer& file) {
         types == gguf.metadata.end() ? nullptr : std::get_if<std::vector<std::int64_t>>(&types->second.value);
     if (texts == nullptr || (kinds != nullptr && kinds->size() != texts->size())) {
       return Fail(ErrorCode::kDataLoss,
-                  fmt::format("{}: tokenizer.ggml.tokens and token_type do not fit together", file->name()));
+                  fmt::format("{}: tokenizer.ggml.tokens and token_type do not fit together", model->name));
     }
     TokenizerSource source;
     for (std::size_t i = 0; i < texts->size(); ++i) {
@@ -43,6 +44,7 @@ Result<Checkpoint> OpenGguf(const FilePointer& file) {
     }
     checkpoint.tokenizer = std::move(source);
   }
+  model->files = std::move(set.files);
   checkpoint.model = std::move(model);
   return checkpoint;
 }
@@ -120,13 +122,12 @@ Result<Checkpoint> OpenFolder(const fs::path& folder) {
     return OpenSafetensors([&](const std::string& name) { return MappedFile::Open(folder / name); },
                            folder.string());
   }
-  if (ggufs.size() == 1) {
-    GPTOSS_TRY(const FilePointer file, MappedFile::Open(ggufs[0]));
-    return OpenGguf(file);
-  }
-  if (ggufs.size() > 1) {
+  if (ggufs.size() == 1) return OpenGguf(ggufs[0]);
+  if (const fs::path* first = FirstOfOneSet(ggufs)) return OpenGguf(*first);
+  if (!ggufs.empty()) {
     return Fail(ErrorCode::kInvalidArgument,
-                fmt::format("{} holds {} .gguf files; name one of them", folder.string(), ggufs.size()));
+                fmt::format("{} holds {} .gguf files that are not the parts of one model; name one of them",
+                            folder.string(), ggufs.size()));
   }
   return Fail(ErrorCode::kNotFound,
               fmt::format("{} holds no checkpoint: expected config.json with *.safetensors, or a .gguf file",
@@ -140,10 +141,7 @@ Result<Checkpoint> OpenCheckpoint(const fs::path& path) {
   const fs::file_status status = fs::status(path, error);
   if (!fs::exists(status)) return Fail(ErrorCode::kNotFound, fmt::format("{} does not exist", path.string()));
   if (fs::is_directory(status)) return OpenFolder(path);
-  if (path.extension() == ".gguf") {
-    GPTOSS_TRY(const FilePointer file, MappedFile::Open(path));
-    return OpenGguf(file);
-  }
+  if (path.extension() == ".gguf") return OpenGguf(path);
   const std::string name = path.filename().string();
   if (path.extension() == ".safetensors" || name == "config.json" || name.ends_with(".index.json")) {
     return OpenFolder(path.has_parent_path() ? path.parent_path() : fs::path("."));

@@ -1,4 +1,5 @@
-// A checkpoint on disk (a folder, one .safetensors' folder, or one .gguf) or linked into the program.
+// A checkpoint on disk (a folder, one .safetensors' folder, a .gguf, whole or in parts) or linked into the
+// program.
 #pragma once
 
 #include <filesystem>
@@ -33,8 +34,9 @@ struct Checkpoint {
 };
 
 // `path`: a folder with config.json and *.safetensors (one, or sharded by model.safetensors.index.json), a
-// folder with exactly one .gguf, or a .gguf file. Layout is recognised from the tensors themselves.
-// Errors: one sentence with file, tensor, expected and found. Maps; reads headers and small vectors only.
+// folder with one .gguf or the parts of one, or a .gguf file; any part stands for all, which lie beside it.
+// Layout is recognised from the tensors themselves. Errors: one sentence with file, tensor, expected and
+// found. Maps; reads headers and small vectors only.
 Result<Checkpoint> OpenCheckpoint(const std::filesystem::path& path);
 
 // The same from files held in memory ("config.json" -> bytes …), e.g. the demo linked into the program.
