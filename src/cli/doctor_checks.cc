@@ -13,6 +13,7 @@
 #include "cli/model_option.h"
 #include "hub/manifest.h"
 #include "platform/cpu_features.h"
+#include "platform/disk.h"
 #include "platform/memory.h"
 #include "platform/system.h"
 #include "provider/load_tokenizer.h"

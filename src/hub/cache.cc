@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "hub/disk.h"
+#include "hub/json_fields.h"
 
 namespace gptoss::hub {
 namespace {
@@ -54,20 +55,15 @@ Json EntryToJson(const FileEntry& file) {
   return entry;
 }
 
-std::string StringOf(const Json& entry, const char* name) {
-  const auto it = entry.find(name);
-  return it != entry.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
-
 Result<FileEntry> EntryFromJson(const std::string& path, const Json& entry) {
   GPTOSS_CHECK_OK(ValidatePath(path));
   FileEntry file{.path = path};
   if (!entry.is_object() || !entry.contains("size") || !entry["size"].is_number_unsigned())
     return Fail(ErrorCode::kDataLoss, fmt::format("'{}' has no size", path));
   file.size = entry["size"].get<std::uint64_t>();
-  file.git_oid = StringOf(entry, "blob_id");
-  file.xet_hash = StringOf(entry, "xet_hash");
-  const std::string sha256 = StringOf(entry, "lfs_sha256");
+  file.git_oid = TextOf(entry, "blob_id");
+  file.xet_hash = TextOf(entry, "xet_hash");
+  const std::string sha256 = TextOf(entry, "lfs_sha256");
   GPTOSS_TRY(file.hash, ParseContentHash(sha256.empty() ? file.git_oid : sha256));
   if (!sha256.empty()) {
     const auto it = entry.find("lfs_size");

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "hub/json_fields.h"
 
 extern "C" {
 extern const char gptoss_hub_catalog[];
@@ -20,23 +21,9 @@ namespace {
 
 constexpr std::string_view kApache = "apache-2.0";
 
-std::string Text(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 std::uint64_t Number(const Json& object, const char* key) {
   const auto found = object.find(key);
   return found != object.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
-}
-
-std::vector<std::string> Texts(const Json& object, const char* key) {
-  std::vector<std::string> texts;
-  const auto found = object.find(key);
-  if (found == object.end() || !found->is_array()) return texts;
-  for (const Json& entry : *found)
-    if (entry.is_string()) texts.push_back(entry.get<std::string>());
-  return texts;
 }
 
 const Json& Members(const Json& object, const char* key) {
@@ -47,19 +34,19 @@ const Json& Members(const Json& object, const char* key) {
 
 Result<CatalogEntry> ParseEntry(const Json& object) {
   CatalogEntry entry;
-  entry.name = Text(object, "name");
-  entry.title = Text(object, "title");
-  entry.repository = Text(object, "repository");
-  entry.revision = Text(object, "revision");
+  entry.name = TextOf(object, "name");
+  entry.title = TextOf(object, "title");
+  entry.repository = TextOf(object, "repository");
+  entry.revision = TextOf(object, "revision");
   if (entry.revision.empty()) entry.revision = "main";
-  entry.include = Texts(object, "include");
-  entry.exclude = Texts(object, "exclude");
+  entry.include = TextsOf(object, "include");
+  entry.exclude = TextsOf(object, "exclude");
   entry.approximate_bytes = Number(object, "bytes");
-  entry.license = Text(object, "license");
+  entry.license = TextOf(object, "license");
   entry.memory_floor_bytes = Number(object, "memory_floor");
   entry.memory_advised_bytes = Number(object, "memory_advised");
-  entry.memory_advice = Text(object, "memory_advice");
-  entry.layout = Text(object, "layout");
+  entry.memory_advice = TextOf(object, "memory_advice");
+  entry.layout = TextOf(object, "layout");
   if (entry.name.empty() || entry.repository.empty() || entry.license.empty() || entry.layout.empty())
     return Fail(ErrorCode::kInternal,
                 fmt::format("catalog: '{}' lacks a name, repository, license or layout", entry.name));
@@ -77,16 +64,16 @@ Result<Data> ParseData(std::string_view json) {
   GPTOSS_TRY(const Json root, ParseJson(json));
   if (!root.is_object()) return Fail(ErrorCode::kInternal, "catalog: not a JSON object");
   Data data;
-  data.default_name = Text(root, "default");
+  data.default_name = TextOf(root, "default");
   for (const Json& object : Members(root, "models")) {
     GPTOSS_TRY(CatalogEntry entry, ParseEntry(object));
     data.models.push_back(std::move(entry));
   }
   for (const Json& object : Members(root, "licenses"))
     data.licenses.push_back(
-        {Text(object, "id"), Text(object, "name"), Text(object, "url"), Text(object, "summary")});
+        {TextOf(object, "id"), TextOf(object, "name"), TextOf(object, "url"), TextOf(object, "summary")});
   for (const Json& object : Members(root, "pins"))
-    data.pins.emplace_back(Text(object, "sha256"), Text(object, "what"));
+    data.pins.emplace_back(TextOf(object, "sha256"), TextOf(object, "what"));
   return data;
 }
 

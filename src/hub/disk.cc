@@ -2,8 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +13,7 @@
 #include <vector>
 
 #include "platform/clone_file.h"
+#include "platform/disk.h"
 
 namespace gptoss::hub {
 namespace {
@@ -113,13 +112,8 @@ std::unexpected<Error> FailSystem(std::string_view what, const std::filesystem::
 }
 
 std::uint64_t FreeBytes(const std::filesystem::path& folder) {
-  std::filesystem::path place = folder.empty() ? "." : folder;
-  struct statvfs info{};
-  while (::statvfs(place.c_str(), &info) != 0) {
-    if (errno != ENOENT || !place.has_parent_path() || place.parent_path() == place) return 0;
-    place = place.parent_path();
-  }
-  return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
+  const auto space = DiskSpaceFor(folder.empty() ? "." : folder);
+  return space ? space->available : 0;
 }
 
 Status MakeFolders(const std::filesystem::path& root, const std::filesystem::path& relative) {
@@ -209,7 +203,10 @@ Status CopyRange(const std::filesystem::path& from, std::uint64_t offset, std::u
 
 std::int64_t ModificationTime(const std::filesystem::path& path) {
   struct stat info{};
-  if (::stat(path.c_str(), &info) != 0) return 0;
+  return ::stat(path.c_str(), &info) == 0 ? ModificationTime(info) : 0;
+}
+
+std::int64_t ModificationTime(const struct stat& info) {
 #if defined(__APPLE__)
   const timespec& time = info.st_mtimespec;
 #else

@@ -1,6 +1,8 @@
 // The few things that the cache asks of a file system. Errors name the path and what to do.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -44,6 +46,7 @@ Status CopyRange(const std::filesystem::path& from, std::uint64_t offset, std::u
 
 // Modification time in nanoseconds, 0 if there is no such file.
 std::int64_t ModificationTime(const std::filesystem::path& path);
+std::int64_t ModificationTime(const struct stat& info);
 // "12,345,678"
 std::string WithCommas(std::uint64_t n);
 

@@ -1,7 +1,6 @@
 // Is what lies on the disk still what was verified? Quick: sizes, times and first bytes; full: every hash.
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +17,7 @@
 #include <utility>
 
 #include "hub/catalog.h"
+#include "hub/disk.h"
 #include "hub/manifest.h"
 #include "hub/transfer.h"
 #include "platform/system.h"
@@ -28,21 +28,6 @@ namespace {
 constexpr std::string_view kTokenizer = "tokenizer.json";
 constexpr std::string_view kTemplate = "chat_template.jinja";
 constexpr int kMaxHashers = 8;
-
-std::int64_t ModifiedNs(const struct stat& info) {
-#if defined(__APPLE__)
-  const timespec& time = info.st_mtimespec;
-#else
-  const timespec& time = info.st_mtim;
-#endif
-  return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
-}
-
-std::string WithCommas(std::uint64_t n) {
-  std::string digits = fmt::format("{}", n);
-  for (std::size_t at = digits.size(); at > 3;) digits.insert(at -= 3, ",");
-  return digits;
-}
 
 enum class Trouble : std::uint8_t { kNone, kChanged, kMissing, kDamaged };
 struct Finding {
@@ -77,7 +62,7 @@ Finding LookAt(const std::filesystem::path& path, const ManifestFile& file) {
   if (size < file.size) return {Trouble::kDamaged, WithCommas(file.size - size) + " bytes short"};
   if (size > file.size) return {Trouble::kDamaged, WithCommas(size - file.size) + " bytes too long"};
   if (!HeaderLooksRight(path, size)) return {Trouble::kDamaged, "its first bytes are not those of a model"};
-  if (file.mtime_ns != 0 && ModifiedNs(info) != file.mtime_ns)
+  if (file.mtime_ns != 0 && ModificationTime(info) != file.mtime_ns)
     return {Trouble::kChanged, "written to since it was verified"};
   return {};
 }
@@ -224,7 +209,7 @@ Status StampVerified(Manifest& manifest, std::string_view program_version) {
       return Fail(ErrorCode::kDataLoss,
                   fmt::format("cannot look at {}: {}", path.string(), std::strerror(errno)));
     file.role = RoleOf(file.path);
-    file.mtime_ns = ModifiedNs(info);
+    file.mtime_ns = ModificationTime(info);
   }
   manifest.tokenizer_pin = Sha256Of(manifest, kTokenizer).value_or("");
   manifest.chat_template_pin = Sha256Of(manifest, kTemplate).value_or("");

@@ -14,8 +14,8 @@
 #include <thread>
 
 #include "base/file.h"
-#include "hub/byte_sum.h"
 #include "hub/journal.h"
+#include "hub/testing/content.h"
 #include "net/testing/test_server.h"
 
 namespace gptoss::hub {
@@ -34,12 +34,6 @@ std::string MadeUp(std::size_t size, std::uint32_t seed) {
     c = static_cast<char>(seed >> 24);
   }
   return bytes;
-}
-
-ContentHash HashOf(const std::string& text, bool sha256) {
-  ContentHasher hasher(sha256, text.size());
-  hasher.Update({reinterpret_cast<const std::byte*>(text.data()), text.size()});
-  return hasher.Finish();
 }
 
 // A Hub that only knows where files are: at the test's server, by path.

@@ -1,9 +1,19 @@
-// What a disk is asked for beyond reading and writing: space set aside, bytes made durable.
+// What a disk is asked for beyond reading and writing: space that is free or set aside, bytes made durable.
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
+
+#include "base/error.h"
 
 namespace gptoss {
+
+// Of the file system that holds `path`, or would hold it: the nearest folder above that exists counts.
+struct DiskSpace {
+  std::uint64_t total = 0;      // bytes
+  std::uint64_t available = 0;  // to this user
+};
+Result<DiskSpace> DiskSpaceFor(const std::filesystem::path& path);
 
 // Sets aside `bytes` for an open file, which then has at least that size. 0, or an errno: ENOSPC, EDQUOT,
 // EFBIG. A file system that cannot do that answers 0 as well: writing will tell.

@@ -2,7 +2,7 @@
 
 #include <filesystem>
 
-#include "platform/memory.h"
+#include "platform/disk.h"
 
 namespace gptoss {
 

@@ -1,11 +1,8 @@
-// Memory of this process beyond a total (platform/system.h), and of the disk.
+// Memory of this process beyond a total (platform/system.h).
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <optional>
-
-#include "base/error.h"
 
 namespace gptoss {
 
@@ -29,12 +26,5 @@ std::optional<MemoryLimit> ControlGroupMemory();
 // Gives freed heap pages back to the system, for after a model was unloaded: an allocator keeps them
 // otherwise. May take milliseconds. True when the allocator did something.
 bool ReleaseFreeMemory();
-
-// Of the file system that holds `path`, or would hold it: the nearest folder above that exists counts.
-struct DiskSpace {
-  std::uint64_t total = 0;
-  std::uint64_t available = 0;  // to this user
-};
-Result<DiskSpace> DiskSpaceFor(const std::filesystem::path& path);
 
 }  // namespace gptoss

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "platform/disk.h"
 #include "platform/memory_pressure.h"
 #include "platform/pressure_judge.h"
 #include "platform/system.h"
