@@ -131,6 +131,22 @@ TEST_F(ExportTest, ALocalModelIsCalledAsItsFolderAndHashed) {
   EXPECT_EQ(ManifestOfLocalModel(base_.path(), "1.0", {}).error().code, ErrorCode::kInvalidArgument);
 }
 
+TEST_F(ExportTest, AnyPartOfALocalGgufStandsForAll) {
+  const fs::path first = base_.path() / "parts/m-00001-of-00002.gguf",
+                 second = base_.path() / "parts/m-00002-of-00002.gguf";
+  fs::create_directories(first.parent_path());
+  ASSERT_TRUE(WriteFileAtomic(second, "GGUF two"));
+  const auto half = ManifestOfLocalModel(second, "1.0", {});
+  ASSERT_FALSE(half);
+  EXPECT_NE(half.error().message.find("m-00001-of-00002.gguf"), std::string::npos) << half.error().message;
+  ASSERT_TRUE(WriteFileAtomic(first, "GGUF one"));
+  const auto whole = ManifestOfLocalModel(second, "1.0", {});
+  ASSERT_TRUE(whole) << whole.error().message;
+  EXPECT_EQ(whole->model, "m.gguf");
+  EXPECT_EQ(whole->files.size(), 2U);
+  EXPECT_EQ(CheckpointPath(*whole), first);
+}
+
 TEST_F(ExportTest, AFolderHasTheFilesAndTheirManifest) {
   const fs::path target = base_.path() / "out";
   std::uint64_t done = 0;

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "hub/part_name.h"
 
 namespace gptoss::hub {
 namespace {
@@ -23,25 +24,6 @@ std::unexpected<Error> Lacks(const std::string& what) {
                   what));
 }
 
-// "model-00002-of-00003.safetensors": stem and end, part, parts.
-struct Part {
-  std::string series;
-  int number = 0, of = 0;
-};
-bool ParsePart(const std::string& path, Part& part) {
-  const auto digits = [&](std::size_t at) {
-    return at + 5 <= path.size() && std::all_of(path.begin() + static_cast<std::ptrdiff_t>(at),
-                                                path.begin() + static_cast<std::ptrdiff_t>(at + 5),
-                                                [](char c) { return c >= '0' && c <= '9'; });
-  };
-  const std::size_t of = path.rfind("-of-");
-  if (of == path.npos || of < 6 || path[of - 6] != '-' || !digits(of - 5) || !digits(of + 4)) return false;
-  part = {.series = path.substr(0, of - 5) + "*" + path.substr(of + 9),
-          .number = std::stoi(path.substr(of - 5, 5)),
-          .of = std::stoi(path.substr(of + 4, 5))};
-  return true;
-}
-
 // The parts of one series, numbered from 1, or from 0 to one less; OpenAI's go from 0 to `of`, which the
 // index checks.
 struct Series {
@@ -52,11 +34,11 @@ struct Series {
 Status CheckSeries(const std::vector<FileEntry>& files) {
   std::map<std::string, Series> all;
   for (const FileEntry& file : files) {
-    Part part;
-    if (!ParsePart(file.path, part)) continue;
-    Series& series = all[part.series + fmt::format(" of {}", part.of)];
-    series.numbers.insert(part.number);
-    series.of = part.of;
+    const auto part = ParsePartName(file.path);
+    if (!part) continue;
+    Series& series = all[part->Series()];
+    series.numbers.insert(part->number);
+    series.of = part->of;
   }
   for (const auto& [name, series] : all) {
     const int first = series.numbers.contains(0) ? 0 : 1;

@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "hub/cache_links.h"
 #include "hub/completeness.h"
 #include "hub/disk.h"
 #include "hub/installer_parts.h"
+#include "hub/part_name.h"
 
 namespace gptoss::hub {
 namespace {
@@ -37,6 +39,21 @@ std::vector<FileEntry> FilesOfSnapshot(const RepositoryCache& cache, const std::
   }
   std::ranges::sort(files, {}, &FileEntry::path);
   return files;
+}
+
+// One part of a GGUF stands for all, as elsewhere: org/name:m-00001-of-00003.gguf.
+void AddOtherParts(const Listing& listing, std::vector<FileEntry>& wanted) {
+  std::set<std::string> series, there;
+  for (const FileEntry& file : wanted) {
+    there.insert(file.path);
+    if (!file.path.ends_with(".gguf")) continue;
+    if (const auto part = ParsePartName(file.path)) series.insert(part->Series());
+  }
+  for (const FileEntry& file : listing.files) {
+    const auto part = ParsePartName(file.path);
+    if (part && series.contains(part->Series()) && !there.contains(file.path)) wanted.push_back(file);
+  }
+  std::ranges::sort(wanted, {}, &FileEntry::path);
 }
 
 }  // namespace
@@ -80,6 +97,7 @@ Result<std::vector<FileEntry>> WantedFiles(const InstallTarget& target, const Li
   const std::string& pattern = target.reference.pattern;
   if (wanted.empty() && !pattern.empty() && pattern.find_first_of("*?[/") == pattern.npos)
     wanted = SelectFiles(listing.files, {"*" + pattern + "*"}, target.exclude);
+  if (!pattern.empty()) AddOtherParts(listing, wanted);
   if (!wanted.empty()) return wanted;
   return Fail(ErrorCode::kNotFound, fmt::format("no file of {} is what was asked for; it has {}",
                                                 listing.repository, SomeNames(listing.files)));
@@ -131,7 +149,8 @@ Result<Listing> InstallerParts::FindListing(const InstallTarget& target, const C
 
 bool InstallerParts::IsComplete(const InstallPlan& plan) const {
   const auto installed = store_.Find(plan.model);
-  if (!installed || installed->commit != plan.listing.commit ||
+  // Another choice of files of the same repository is another model.
+  if (!installed || installed->model != plan.model || installed->commit != plan.listing.commit ||
       installed->repository != plan.listing.repository)
     return false;
   std::map<std::string, const ManifestFile*> known;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "hub/byte_progress.h"
+#include "hub/part_name.h"
 
 namespace gptoss::hub {
 namespace {
@@ -35,6 +36,34 @@ Result<std::vector<ManifestFile>> FilesBelow(const fs::path& folder) {
   return files;
 }
 
+// A file, or all the parts that it is one of.
+Result<std::vector<ManifestFile>> OneModel(const fs::path& path) {
+  std::vector<std::string> names = {path.filename().string()};
+  if (const auto part = ParsePartName(names.front()); part && part->number >= 1 && part->number <= part->of) {
+    names.clear();
+    for (int number = 1; number <= part->of; ++number) names.push_back(part->PathOf(number));
+  }
+  std::vector<ManifestFile> files;
+  for (const std::string& name : names) {
+    std::error_code error;
+    const auto size = fs::file_size(path.parent_path() / name, error);
+    if (error) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  fmt::format("cannot use {}: {}{}", (path.parent_path() / name).string(), error.message(),
+                              names.size() > 1 ? "; the model consists of all its parts" : ""));
+    }
+    files.push_back({.path = name, .size = size});
+  }
+  return files;
+}
+
+// "m-00001-of-00003.gguf" -> "m.gguf"
+std::string ModelOfParts(const fs::path& path) {
+  const auto part = ParsePartName(path.filename().string());
+  if (!part) return path.filename().string();
+  return part->before.substr(0, part->before.size() - 1) + part->after;
+}
+
 }  // namespace
 
 Result<Manifest> ManifestOfLocalModel(const fs::path& path, std::string_view program_version,
@@ -47,11 +76,8 @@ Result<Manifest> ManifestOfLocalModel(const fs::path& path, std::string_view pro
     GPTOSS_TRY(manifest.files, FilesBelow(path));
   } else {
     manifest.folder = path.parent_path();
-    const auto size = fs::file_size(path, error);
-    if (error)
-      return Fail(ErrorCode::kInvalidArgument,
-                  fmt::format("cannot use {}: {}", path.string(), error.message()));
-    manifest.files.push_back({.path = path.filename().string(), .size = size});
+    GPTOSS_TRY(manifest.files, OneModel(path));
+    if (manifest.files.size() > 1) manifest.model = ModelOfParts(path);
   }
   const auto is_weights = [](const ManifestFile& file) { return RoleOf(file.path) == "weights"; };
   if (!std::ranges::any_of(manifest.files, is_weights))

@@ -11,9 +11,9 @@
 
 namespace gptoss::hub {
 
-// Hashes a folder's files (or one .gguf) and makes the manifest that a later check compares with. `path` is
-// absolute. The model is called as the folder or file is. Hidden files and folders are left out.
-// kInvalidArgument: there are no weights (*.safetensors, *.gguf).
+// Hashes a folder's files (or one .gguf, with all its parts) and makes the manifest that a later check
+// compares with. `path` is absolute. The model is called as the folder or file is. Hidden files and folders
+// are left out. kInvalidArgument: there are no weights (*.safetensors, *.gguf).
 Result<Manifest> ManifestOfLocalModel(const std::filesystem::path& path, std::string_view program_version,
                                       const CancelToken& cancel, const ProgressObserver& observer = {});
 

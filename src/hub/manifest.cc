@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "base/json.h"
+#include "hub/json_fields.h"
+#include "hub/part_name.h"
 
 namespace gptoss::hub {
 namespace {
@@ -37,31 +39,16 @@ bool StaysInside(std::string_view path) {
       path, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == '\x7f' || c == '\\'; });
 }
 
-// "" where the key is missing or holds something else.
-std::string Text(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-std::vector<std::string> Texts(const Json& object, const char* key) {
-  std::vector<std::string> texts;
-  const auto found = object.find(key);
-  if (found == object.end() || !found->is_array()) return texts;
-  for (const Json& entry : *found)
-    if (entry.is_string()) texts.push_back(entry.get<std::string>());
-  return texts;
-}
-
 Result<ManifestFile> ParseFile(const Json& object) {
   if (!object.is_object()) return Broken("an entry of 'files' is no object");
   ManifestFile file;
-  file.path = Text(object, "path");
+  file.path = TextOf(object, "path");
   if (!StaysInside(file.path)) return Broken(fmt::format("'{}' is no name of a file", file.path));
   const auto size = object.find("size");
   if (size == object.end() || !size->is_number_unsigned() || size->get<std::uint64_t>() > kMaxFileBytes)
     return Broken(fmt::format("{} has no sensible size", file.path));
   file.size = size->get<std::uint64_t>();
-  file.hash.hex = Text(object, "hash");
+  file.hash.hex = TextOf(object, "hash");
   if (!IsHash(file.hash.hex)) return Broken(fmt::format("{} has no hash of 40 or 64 digits", file.path));
   file.role = RoleOf(file.path);
   const auto time = object.find("mtime_ns");
@@ -105,11 +92,15 @@ std::string NowRfc3339() {
 
 std::filesystem::path CheckpointPath(const Manifest& manifest) {
   const ManifestFile* gguf = nullptr;
+  std::optional<PartName> part;
   for (const ManifestFile& file : manifest.files) {
     if (file.path.ends_with(".safetensors")) return manifest.folder;
     if (!file.path.ends_with(".gguf")) continue;
-    if (gguf != nullptr) return manifest.folder;
+    const auto name = ParsePartName(file.path);
+    if (gguf != nullptr && !(name && part && name->SameSeries(*part))) return manifest.folder;
+    if (gguf != nullptr && name->number > part->number) continue;
     gguf = &file;
+    part = name;
   }
   return gguf != nullptr ? manifest.folder / gguf->path : manifest.folder;
 }
@@ -157,26 +148,26 @@ Result<Manifest> ParseManifest(std::string_view json) {
                 fmt::format("written by a newer gptoss (schema {}; this one reads up to {}); update gptoss",
                             schema->get<std::uint64_t>(), kManifestSchema));
   Manifest manifest;
-  manifest.model = Text(root, "model");
-  manifest.repository = Text(root, "repository");
-  manifest.revision = Text(root, "revision");
-  manifest.commit = Text(root, "commit");
+  manifest.model = TextOf(root, "model");
+  manifest.repository = TextOf(root, "repository");
+  manifest.revision = TextOf(root, "revision");
+  manifest.commit = TextOf(root, "commit");
   if (manifest.model.empty()) return Broken("'model' is missing");
   if (!manifest.commit.empty() && !IsHash(manifest.commit)) return Broken("'commit' is no commit");
   // Schema 1 has neither: empty stands for what an install without patterns takes.
-  manifest.include = Texts(root, "include");
-  manifest.exclude = Texts(root, "exclude");
-  manifest.folder = Text(root, "folder");
-  manifest.license = Text(root, "license");
+  manifest.include = TextsOf(root, "include");
+  manifest.exclude = TextsOf(root, "exclude");
+  manifest.folder = TextOf(root, "folder");
+  manifest.license = TextOf(root, "license");
   if (const auto given = root.find("acknowledgement"); given != root.end() && given->is_object())
-    manifest.acknowledgement = Acknowledgement{Text(*given, "license"), Text(*given, "commit"),
-                                               Text(*given, "time"), Text(*given, "how")};
+    manifest.acknowledgement = Acknowledgement{TextOf(*given, "license"), TextOf(*given, "commit"),
+                                               TextOf(*given, "time"), TextOf(*given, "how")};
   if (const auto pins = root.find("pins"); pins != root.end() && pins->is_object()) {
-    manifest.tokenizer_pin = Text(*pins, "tokenizer");
-    manifest.chat_template_pin = Text(*pins, "chat_template");
+    manifest.tokenizer_pin = TextOf(*pins, "tokenizer");
+    manifest.chat_template_pin = TextOf(*pins, "chat_template");
   }
-  manifest.verified_at = Text(root, "verified_at");
-  manifest.verified_by = Text(root, "verified_by");
+  manifest.verified_at = TextOf(root, "verified_at");
+  manifest.verified_by = TextOf(root, "verified_by");
   const auto files = root.find("files");
   if (files == root.end() || !files->is_array() || files->empty()) return Broken("it names no files");
   if (files->size() > kMaxFiles) return Broken("it names more than 100,000 files");

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "hub/catalog.h"
+#include "hub/part_name.h"
 
 namespace gptoss::hub {
 namespace {
@@ -318,6 +319,30 @@ TEST(Manifest, AGgufIsOpenedByItsFile) {
   EXPECT_EQ(CheckpointPath(manifest), "/models/x/m.gguf");
 }
 
+TEST(Manifest, AGgufInPartsIsOpenedByTheFirst) {
+  Manifest manifest = Example("/models/x");
+  manifest.files = {{.path = "q/m-00002-of-00003.gguf"},
+                    {.path = "q/m-00001-of-00003.gguf"},
+                    {.path = "q/m-00003-of-00003.gguf"},
+                    {.path = "README.md"}};
+  EXPECT_EQ(CheckpointPath(manifest), "/models/x/q/m-00001-of-00003.gguf");
+  manifest.files[2].path = "q/other-00003-of-00003.gguf";
+  EXPECT_EQ(CheckpointPath(manifest), "/models/x");  // two models: the user says which
+}
+
+TEST(PartName, IsFiveDigitsOfFive) {
+  const auto part = ParsePartName("q/m-00002-of-00003.gguf");
+  ASSERT_TRUE(part);
+  EXPECT_EQ(part->number, 2);
+  EXPECT_EQ(part->of, 3);
+  EXPECT_EQ(part->PathOf(3), "q/m-00003-of-00003.gguf");
+  EXPECT_EQ(part->Series(), "q/m-*-of-00003.gguf");
+  for (const char* other : {"m.gguf", "m-2-of-3.gguf", "m-0000x-of-00003.gguf", "m-00002-of-0003.gguf",
+                            "-of-", "00002-of-00003", "m00002-of-00003.gguf", ""}) {
+    EXPECT_FALSE(ParsePartName(other)) << other;
+  }
+}
+
 TEST(CatalogData, EveryEntryIsWhole) {
   ASSERT_FALSE(Catalog().empty());
   ASSERT_NE(FindInCatalog(""), nullptr);
@@ -331,6 +356,7 @@ TEST(CatalogData, EveryEntryIsWhole) {
   }
   EXPECT_EQ(FindInCatalog("openai/gpt-oss-20b")->name, "gpt-oss-20b:openai");
   EXPECT_EQ(FindInCatalog("gpt-oss-20b:gguf")->include.size(), 1U);
+  EXPECT_EQ(FindInCatalog("gpt-oss-120b:gguf")->repository, "ggml-org/gpt-oss-120b-GGUF");
   EXPECT_EQ(FindInCatalog("acme/tiny"), nullptr);
   EXPECT_TRUE(IsGptOss("unsloth/gpt-oss-20b-GGUF"));
   EXPECT_FALSE(IsGptOss("mlx-community/embeddinggemma-300m-8bit"));
