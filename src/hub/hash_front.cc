@@ -7,7 +7,6 @@
 namespace gptoss::hub {
 namespace {
 
-constexpr std::uint64_t kRead = 256 * 1024;         // stays in the cache between reading and hashing
 constexpr std::uint64_t kStep = 16 * kExtentBytes;  // then it looks whether it should stop
 
 // What to hash next: [begin, end) of live bytes, or one extent that has to be proved first.
@@ -18,7 +17,8 @@ struct Piece {
 
 Piece NextPiece(const FileTask& file) {
   Piece piece{.begin = file.hashed, .end = file.held.RunEnd(file.hashed)};
-  piece.end = std::min(piece.end, file.hashed + kRead);
+  // Ends where a block may begin: what was written last is then met in memory.
+  piece.end = std::min(piece.end, (file.hashed / kBlockBytes + 1) * kBlockBytes);
   const auto next = file.unverified.lower_bound(file.hashed);
   if (next == file.unverified.end()) return piece;
   if (next->first == file.hashed) {
@@ -105,10 +105,11 @@ void Finish(TransferState& state, FileTask& file) {
                      "later or over another network",
                      file.job.file.path, host, where)});
   }
-  state.notice =
-      fmt::format("{} came from {} with a wrong hash; fetching it once more", file.job.file.path, host);
+  state.Notice(
+      fmt::format("{} came from {} with a wrong hash; fetching it once more", file.job.file.path, host));
   file.held.Clear();
   file.unverified.clear();
+  state.recent.Forget(&file);
   file.location.reset();
   file.fresh = true;
   file.hashed = 0;
@@ -125,13 +126,13 @@ FileTask* NextToHash(TransferState& state) {
     if (file->phase != FileTask::Phase::kActive || file->hashing) continue;
     const std::uint64_t ready = file->held.RunEnd(file->hashed) - file->hashed;
     const bool all = file->held.bytes() == file->size();
-    if ((all && file->flights.empty()) || ready >= 4 * kExtentBytes) return file.get();
+    if ((all && file->flights.empty()) || ready >= kHashBehind) return file.get();
   }
   return nullptr;
 }
 
 void HashFurther(TransferState& state, FileTask& file) {
-  std::vector<std::byte> buffer(kExtentBytes);
+  std::vector<std::byte> buffer;
   std::uint64_t done = 0;
   for (;;) {
     Piece piece;
@@ -142,6 +143,15 @@ void HashFurther(TransferState& state, FileTask& file) {
       if (piece.begin == file.size() && file.flights.empty()) break;
       if (piece.begin == piece.end) return;
     }
+    if (BlockPointer block = piece.to_prove ? nullptr : state.recent.Claim(&file, piece.begin)) {
+      file.hasher->Update(block->bytes());
+      done += block->size();
+      const std::lock_guard lock(state.mutex);
+      file.hashed = block->end();
+      state.recent.GiveBack(std::move(block));
+      continue;
+    }
+    buffer.resize(kExtentBytes);
     const auto bytes = std::span(buffer).first(static_cast<std::size_t>(piece.end - piece.begin));
     if (Status status = file.partial->Read(piece.begin, bytes); !status) {
       const std::lock_guard lock(state.mutex);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "hub/answer_check.h"
 #include "hub/http_text.h"
@@ -14,6 +15,7 @@ using Clock = std::chrono::steady_clock;
 using Kind = Verdict::Kind;
 
 constexpr std::chrono::seconds kRecordEvery{1};
+constexpr std::chrono::milliseconds kWriteEvery{200};  // on a slow line
 constexpr int kMostBadAnswers = 6;
 constexpr int kMostRefusals = 3;
 
@@ -96,8 +98,12 @@ class PartSink : public net::HttpSink {
       if (here.begin < here.end) wanted = flight_.file->held.Missing(here);
     }
     for (const ByteRange& range : wanted) {
-      GPTOSS_CHECK_OK(Take(range, data.subspan(static_cast<std::size_t>(range.begin - cursor_),
-                                               static_cast<std::size_t>(range.size()))));
+      if (Status status = Gather(range.begin, data.subspan(static_cast<std::size_t>(range.begin - cursor_),
+                                                           static_cast<std::size_t>(range.size())));
+          !status) {
+        local_error = true;
+        return status;
+      }
     }
     cursor_ += data.size();
     {
@@ -109,7 +115,11 @@ class PartSink : public net::HttpSink {
     return CheckRate(data.size());
   }
 
-  Status Finish() { return writer_.Flush(); }
+  // What has come is written and in the journal.
+  Status Finish() {
+    GPTOSS_CHECK_OK(WriteBlock());
+    return writer_.Flush();
+  }
 
   net::HttpHead head;
   Verdict verdict;
@@ -136,21 +146,43 @@ class PartSink : public net::HttpSink {
     return {};
   }
 
-  Status Take(const ByteRange& range, std::span<const std::byte> bytes) {
-    if (Status status = writer_.Write(range.begin, bytes); !status) {
-      local_error = true;
-      return status;
+  // Blocks end where the file's do, so that the hash meets them whole.
+  Status Gather(std::uint64_t offset, std::span<const std::byte> bytes) {
+    while (!bytes.empty()) {
+      if (block_ && offset != block_->end()) GPTOSS_CHECK_OK(WriteBlock());
+      if (!block_) {
+        block_ = state_.recent.Take();
+        block_->Begin(offset);
+        block_begun_ = Clock::now();
+      }
+      const std::size_t taken = block_->Append(
+          bytes.subspan(0, std::min<std::size_t>(bytes.size(), kBlockBytes - offset % kBlockBytes)));
+      offset += taken;
+      bytes = bytes.subspan(taken);
+      if (offset % kBlockBytes == 0 || Clock::now() - block_begun_ > kWriteEvery)
+        GPTOSS_CHECK_OK(WriteBlock());
     }
-    written += range.size();
+    return {};
+  }
+
+  Status WriteBlock() {
+    if (!block_) return {};
+    BlockPointer block = std::exchange(block_, nullptr);
+    GPTOSS_CHECK_OK(writer_.Write(block->offset(), block->bytes()));
+    written += block->size();
     const std::lock_guard lock(state_.mutex);
     FileTask& file = *flight_.file;
-    file.held.Add(range);
+    file.held.Add({block->offset(), block->end()});
     file.failures = 0;
     file.refusals = 0;
     file.trouble.clear();
-    state_.network_bytes += range.size();
-    if (!file.hashing && file.held.RunEnd(file.hashed) - file.hashed >= kExtentBytes)
-      state_.wake.notify_all();
+    state_.network_bytes += block->size();
+    if (block->end() <= file.hashed + kMostRecentBlocks * kBlockBytes) {
+      state_.recent.Keep(&file, std::move(block));
+    } else {
+      state_.recent.GiveBack(std::move(block));
+    }
+    if (!file.hashing && file.held.RunEnd(file.hashed) - file.hashed >= kHashBehind) state_.wake.notify_all();
     return {};
   }
 
@@ -172,6 +204,8 @@ class PartSink : public net::HttpSink {
   Flight& flight_;
   const Asked asked_;
   ExtentWriter writer_;
+  BlockPointer block_;  // what has come and is not written yet
+  Clock::time_point block_begun_;
   std::uint64_t cursor_ = 0;
   Clock::time_point window_start_ = Clock::now();
   std::uint64_t window_bytes_ = 0;
@@ -198,8 +232,8 @@ void NoteFailure(TransferState& state, Flight& flight, const std::string& what,
   file.not_before = now + wait.value_or(BackoffWait(file.failures, state.options.retry_base));
   if (file.failures >= 2) file.location.reset();  // perhaps that place is the trouble
   const auto pause = std::chrono::duration_cast<std::chrono::milliseconds>(file.not_before - now);
-  state.notice = fmt::format("{}; trying again in {} (attempt {} of {})", what, DurationText(pause),
-                             file.failures + 1, state.options.retry_limit + 1);
+  state.Notice(fmt::format("{}; trying again in {} (attempt {} of {})", what, DurationText(pause),
+                           file.failures + 1, state.options.retry_limit + 1));
 }
 
 // Finds out where the file is, unless that is known. False: not now.
@@ -324,7 +358,7 @@ void OnBody(TransferState& state, Flight& flight, const net::Url& url, const Par
     return;
   }
   if (sink.written > 0) {
-    state.notice = error.message + "; connecting again";
+    state.Notice(fmt::format("{}: {}; connecting again", url.host, error.message));
     return;
   }
   NoteFailure(state, flight, error.message);

@@ -18,6 +18,7 @@
 #include "hub/hub_client.h"
 #include "hub/partial.h"
 #include "hub/range_set.h"
+#include "hub/recent_bytes.h"
 #include "hub/request_policy.h"
 #include "hub/speed.h"
 #include "hub/transfer.h"
@@ -25,6 +26,10 @@
 namespace gptoss::hub {
 
 struct FileTask;
+
+// The hash follows so far behind the bytes that come, and what was written less than that ago is kept for it.
+inline constexpr std::uint64_t kHashBehind = 4 * kExtentBytes;
+inline constexpr std::size_t kMostRecentBlocks = 3 * kHashBehind / kBlockBytes;
 
 // One request on its way: bytes [begin, end) of a file. `end` may move down while it runs, when another
 // connection takes over the rest.
@@ -99,8 +104,14 @@ struct TransferState {
   ConnectionGovernor governor;
   bool stop = false, paused = false;
   Status failure;
-  std::string notice;
+  RecentBytes recent{kMostRecentBlocks};  // locks by itself
+  std::string notice;                     // said last; shown until it is old news
+  SteadyTime noticed_at{};
 
+  void Notice(std::string text) {
+    notice = std::move(text);
+    noticed_at = std::chrono::steady_clock::now();
+  }
   bool finished() const { return done_files == files.size(); }
   // The first failure ends everything; what is on the disk stays.
   void FailWith(Error error) {
