@@ -3,6 +3,7 @@
 #include <csignal>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "cli/hub_context.h"
 #include "cli/install_progress.h"
@@ -79,6 +80,42 @@ TEST(ProgressLine, TellsWhatIsWaitedFor) {
   progress.notice = "";
   state.Update(progress, 1);
   EXPECT_EQ(ProgressLine(state, 120), " 10 %  10 of 100 B  paused");
+}
+
+TEST(ProgressLine, SeveralFilesHaveLinesOfTheirOwn) {
+  hub::TransferProgress progress = Progress(6'000'000, 10'000'000);
+  progress.resumed_bytes = 1'500'000;
+  progress.in_flight = {{"sub/a.bin", 4'000'000, 4'000'000, 0}, {"b\x1b[2J.bin", 6'000'000, 2'000'000, 3}};
+  ProgressState state;
+  state.Update(progress, 0);
+  EXPECT_EQ(FileLines(state, 120, 6),
+            (std::vector<std::string>{"  100 %  4.0 of 4.0 MB      a.bin  verifying",
+                                      "   33 %  2.0 of 6.0 MB      b[2J.bin"}));
+  EXPECT_EQ(FileLines(state, 120, 1).size(), 1U);
+  EXPECT_TRUE(FileLines(state, 120, 0).empty());
+  EXPECT_EQ(ProgressLine(state, 120), " 60 %  6.0 of 10.0 MB  1.5 MB from before  2 files");
+  EXPECT_EQ(ProgressEvent(state)["in_flight"][1]["done_bytes"], 2'000'000);
+  progress.state = "paused";
+  state.Update(progress, 1);
+  EXPECT_TRUE(FileLines(state, 120, 6).empty());
+  progress.in_flight.resize(1);
+  progress.state = "downloading";
+  state.Update(progress, 2);
+  EXPECT_TRUE(FileLines(state, 120, 6).empty());  // the line for all names it
+}
+
+TEST(ProgressDisplay, LinesAreTakenBackBeforeTheyAreDrawnAnew) {
+  hub::PauseControl pause;
+  CapturedOutput out, err;
+  hub::TransferProgress progress = Progress(6, 10);
+  progress.in_flight = {{"a.bin", 4, 2, 1}, {"b.bin", 6, 2, 1}};
+  {
+    ProgressDisplay display(ProgressStyle::kLine, out, err, pause);
+    display.Observe(progress);
+    for (int i = 0; i < 1000 && err.text().find("b.bin") == std::string::npos; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_TRUE(err.text().ends_with("2 files\r\x1b[2A\x1b[J")) << err.text();
 }
 
 TEST(ProgressLine, AFileNameCannotMoveTheCursor) {

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <utility>
 
 #include "cli/settings_option.h"
@@ -81,6 +83,17 @@ Result<HubContext> OpenHubContext(const std::string& cache_dir) {
   hub::ManifestStore installed(state), installing(state, "installing");
   return HubContext{std::move(options), std::move(state), std::move(installed), std::move(installing),
                     std::move(policy)};
+}
+
+Status CheckStateFolder(const HubContext& context) {
+  std::filesystem::path folder = context.state;
+  std::error_code error;
+  while (!std::filesystem::exists(folder, error) && folder.has_relative_path()) folder = folder.parent_path();
+  if (::access(folder.c_str(), W_OK | X_OK) == 0) return {};
+  return Fail(ErrorCode::kPermissionDenied,
+              fmt::format("cannot write in {}, where gptoss notes what is installed: {}; make that folder "
+                          "yours, or name another one in GPTOSS_STATE_DIR",
+                          folder.string(), std::strerror(errno)));
 }
 
 Result<hub::ManifestStore> OpenInstalledModels() {

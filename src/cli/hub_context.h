@@ -28,6 +28,9 @@ struct HubContext {
 };
 // Reads settings and policy. `cache_dir`: of the command line, "" if it has none.
 Result<HubContext> OpenHubContext(const std::string& cache_dir);
+// Before anything is fetched or asked: what is installed can be noted down. kPermissionDenied says what to
+// do.
+Status CheckStateFolder(const HubContext& context);
 // The installed models alone, for whoever only looks: no settings, no policy.
 Result<hub::ManifestStore> OpenInstalledModels();
 // As the Hub's other clients find it, with --cache-dir before all.

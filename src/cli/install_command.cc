@@ -125,6 +125,7 @@ Result<std::optional<int>> InstallAgain(const InstallArguments& arguments, const
 
 Result<int> InstallLocal(const InstallArguments& arguments) {
   GPTOSS_TRY(const HubContext context, OpenHubContext(arguments.cache_dir));
+  GPTOSS_CHECK_OK(CheckStateFolder(context));
   GPTOSS_TRY(const fs::path path, ExpandHome(arguments.model));
   std::error_code error;
   const fs::path canonical = fs::canonical(path, error);
@@ -153,6 +154,7 @@ Result<int> InstallLocal(const InstallArguments& arguments) {
 // What the model that is being imported says of itself, for the licence: from the manifest in the export.
 Result<int> InstallFromFiles(const InstallArguments& arguments) {
   GPTOSS_TRY(const HubContext context, OpenHubContext(arguments.cache_dir));
+  GPTOSS_CHECK_OK(CheckStateFolder(context));
   HubSession session;
   GPTOSS_TRY(const ImportSource source,
              OpenImport(context, session, arguments.from, arguments.json, arguments.quiet));
@@ -171,6 +173,7 @@ Result<int> Install(InstallArguments arguments) {
   GPTOSS_TRY(const HubContext context, OpenHubContext(arguments.cache_dir));
   GPTOSS_TRY(const std::optional<int> again, InstallAgain(arguments, context));
   if (again) return *again;
+  GPTOSS_CHECK_OK(CheckStateFolder(context));
   HubSession session;
   GPTOSS_CHECK_OK(context.policy.CheckNetworkInstall());
   InstallRequest request = RequestFor(arguments);
@@ -226,6 +229,7 @@ Result<int> Update(const UpdateArguments& arguments) {
                 fmt::format("{} is a local folder ({}); there is nowhere to look for a newer one",
                             manifest.model, manifest.folder.string()));
   GPTOSS_CHECK_OK(context.policy.CheckNetworkInstall());
+  GPTOSS_CHECK_OK(CheckStateFolder(context));
   HubSession session;
   InstallRequest request;
   request.model = manifest.model;

@@ -1,6 +1,7 @@
 #include "cli/install_progress.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@ constexpr int kPlainColumns = 200;
 constexpr double kJsonSeconds = 0.5;
 constexpr double kPauseSeconds = 3;  // a pause that takes longer does not hold up Ctrl-Z
 constexpr auto kTick = std::chrono::milliseconds(100);
+constexpr int kMostFileLines = 6;
 constexpr std::string_view kEraseLine = "\r\x1b[2K";
 
 // "5.2 of 12.1 GB": the unit of the whole for both.
@@ -51,6 +53,24 @@ std::size_t Width(std::string_view text) {
 std::string_view FileName(std::string_view path) {
   const std::size_t slash = path.rfind('/');
   return slash == std::string_view::npos ? path : path.substr(slash + 1);
+}
+
+// As many of the parts as there is room for.
+std::string WhatFits(const std::vector<std::string>& parts, int columns) {
+  std::string line;
+  const auto limit = static_cast<std::size_t>(std::max(columns - 1, 1));  // the last column may wrap
+  for (const std::string& part : parts) {
+    const std::string clean = WithoutControls(ReplaceInvalidUtf8(part));
+    if (Width(line) + (line.empty() ? 0 : 2) + Width(clean) > limit) break;
+    line += (line.empty() ? "" : "  ") + clean;
+  }
+  return line;
+}
+
+// 100 only when everything is done.
+int Percent(std::uint64_t done, std::uint64_t total) {
+  if (total == 0) return 0;
+  return static_cast<int>(std::floor(static_cast<double>(done) / static_cast<double>(total) * 100 + 1e-9));
 }
 
 std::atomic<int> lines_shown{0};
@@ -101,11 +121,7 @@ void ProgressState::Update(const hub::TransferProgress& progress, double seconds
   eta_at_ = seconds;
 }
 
-int ProgressState::percent() const {
-  if (latest_.total_bytes == 0) return 0;
-  const double part = static_cast<double>(latest_.done_bytes) / static_cast<double>(latest_.total_bytes);
-  return static_cast<int>(std::floor(part * 100 + 1e-9));
-}
+int ProgressState::percent() const { return Percent(latest_.done_bytes, latest_.total_bytes); }
 
 std::string ProgressLine(const ProgressState& state, int columns) {
   const hub::TransferProgress& now = state.latest();
@@ -121,15 +137,29 @@ std::string ProgressLine(const ProgressState& state, int columns) {
       parts.push_back(HumanSeconds(state.eta_seconds()) + " left");
     if (!now.notice.empty()) parts.push_back(now.notice);
   }
-  if (!now.file.empty()) parts.emplace_back(FileName(now.file));
-  std::string line;
-  const auto limit = static_cast<std::size_t>(std::max(columns - 1, 1));  // the last column may wrap
-  for (const std::string& part : parts) {
-    const std::string clean = WithoutControls(ReplaceInvalidUtf8(part));
-    if (Width(line) + (line.empty() ? 0 : 2) + Width(clean) > limit) break;
-    line += (line.empty() ? "" : "  ") + clean;
+  if (now.resumed_bytes > 0 && IsRunning(now.state))
+    parts.push_back(HumanBytes(now.resumed_bytes) + " from before");
+  if (now.in_flight.size() > 1) {
+    parts.push_back(fmt::format("{} files", now.in_flight.size()));
+  } else if (!now.file.empty()) {
+    parts.emplace_back(FileName(now.file));
   }
-  return line;
+  return WhatFits(parts, columns);
+}
+
+std::vector<std::string> FileLines(const ProgressState& state, int columns, int lines) {
+  const std::vector<hub::FileProgress>& files = state.latest().in_flight;
+  std::vector<std::string> text;
+  if (files.size() < 2 || lines < 1 || !IsRunning(state.latest().state)) return text;
+  for (const hub::FileProgress& file : files) {
+    if (text.size() == static_cast<std::size_t>(lines)) break;
+    std::vector<std::string> parts = {fmt::format("  {:3} %", Percent(file.done_bytes, file.size)),
+                                      fmt::format("{:<17}", OfTotal(file.done_bytes, file.size))};
+    parts.emplace_back(FileName(file.path));
+    if (file.connections == 0) parts.emplace_back("verifying");
+    text.push_back(WhatFits(parts, columns));
+  }
+  return text;
 }
 
 Json ProgressEvent(const ProgressState& state) {
@@ -145,14 +175,24 @@ Json ProgressEvent(const ProgressState& state) {
              {"files_done", now.files_done},
              {"connections", now.connections}};
   if (!now.file.empty()) event["file"] = now.file;
+  if (!now.in_flight.empty()) {
+    Json files = Json::array();
+    for (const hub::FileProgress& file : now.in_flight)
+      files.push_back({{"file", file.path},
+                       {"size", file.size},
+                       {"done_bytes", file.done_bytes},
+                       {"connections", file.connections}});
+    event["in_flight"] = std::move(files);
+  }
   if (!now.notice.empty()) event["notice"] = now.notice;
   return event;
 }
 
-int TerminalColumns() {
+TerminalSize SizeOfTerminal() {
   winsize size{};
-  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-  return 80;
+  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0)
+    return {size.ws_col, size.ws_row};
+  return {};
 }
 
 ProgressDisplay::ProgressDisplay(ProgressStyle style, Output& out, Output& err, hub::PauseControl& pause)
@@ -202,19 +242,13 @@ void ProgressDisplay::Finish() {
 std::string ProgressDisplay::Due(bool last) {
   if (!any_) return "";
   const double now = Seconds();
-  if (style_ == ProgressStyle::kLine) {
-    if (last) return std::exchange(line_open_, false) ? std::string(kEraseLine) : "";
-    const std::string text = ProgressLine(state_, TerminalColumns());
-    if (text == shown_text_ && line_open_) return "";
-    line_open_ = true;
-    shown_text_ = text;
-    return fmt::format("{}{}", kEraseLine, text);
-  }
+  if (style_ == ProgressStyle::kLine) return DueBlock(last);
   if (style_ == ProgressStyle::kPlain) {
     const hub::TransferProgress& progress = state_.latest();
     // A wait or a notice is news at once, everything else now and then.
     const std::string wait = IsRunning(progress.state) ? progress.notice : progress.state + progress.notice;
-    if (last || (now - shown_at_ < kPlainSeconds && (wait.empty() || wait == shown_text_))) return "";
+    const bool news = !wait.empty() && wait != shown_text_;
+    if (!news && (last || now - shown_at_ < kPlainSeconds)) return "";
     shown_at_ = now;
     shown_text_ = wait;
     return fmt::format("gptoss: {}\n", ProgressLine(state_, kPlainColumns));
@@ -224,6 +258,30 @@ std::string ProgressDisplay::Due(bool last) {
     return DumpJson(ProgressEvent(state_)) + "\n";
   }
   return "";
+}
+
+// Back to where the first of our lines begins, nothing left of them. A terminal that has become narrower
+// since has broken them.
+std::string ProgressDisplay::Erased() {
+  const auto columns = static_cast<std::size_t>(SizeOfTerminal().columns);
+  std::size_t rows = 0;
+  for (const std::size_t width : std::exchange(open_lines_, {}))
+    rows += std::max<std::size_t>(1, (width + columns - 1) / columns);
+  if (rows == 0) return "";
+  return rows == 1 ? std::string(kEraseLine) : fmt::format("\r\x1b[{}A\x1b[J", rows - 1);
+}
+
+std::string ProgressDisplay::DueBlock(bool last) {
+  if (last) return Erased();
+  const TerminalSize size = SizeOfTerminal();
+  std::vector<std::string> lines = FileLines(state_, size.columns, std::min(kMostFileLines, size.rows - 2));
+  lines.push_back(ProgressLine(state_, size.columns));
+  const std::string text = fmt::format("{}", fmt::join(lines, "\n"));
+  if (text == shown_text_ && !open_lines_.empty()) return "";
+  shown_text_ = text;
+  const std::string erased = Erased();
+  for (const std::string& line : lines) open_lines_.push_back(Width(line));
+  return (erased.empty() ? std::string(kEraseLine) : erased) + text;
 }
 
 // Writes without the lock: whoever reads slowly holds up this thread, not the transfer.
@@ -248,9 +306,9 @@ void ProgressDisplay::Run() {
     }
     const bool rests = state_.latest().state == "paused" || state_.latest().connections == 0;
     if (asked_at >= 0 && (rests || Seconds() - asked_at > kPauseSeconds)) {
-      const bool open = std::exchange(line_open_, false);
+      const std::string erased = Erased();
       lock.unlock();
-      if (open) err_.Write(fmt::format("{}gptoss: paused; 'fg' goes on\n", kEraseLine));
+      if (!erased.empty()) err_.Write(erased + "gptoss: paused; 'fg' goes on\n");
       suspend.Stop();
       lock.lock();
       asked_at = -1;

@@ -1,5 +1,5 @@
-// How an install (or a check of all hashes) looks while it runs: one line on a terminal, a line every few
-// seconds elsewhere, JSON lines for programs.
+// How an install (or a check of all hashes) looks while it runs: lines that change on a terminal, a line
+// every few seconds elsewhere, JSON lines for programs.
 #pragma once
 
 #include <atomic>
@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "base/cancel.h"
 #include "base/json.h"
@@ -41,15 +42,18 @@ class ProgressState {
 // " 43 %  5.2 of 12.1 GB  84 MB/s  1 min 22 s left  model-00001.safetensors": what fits into `columns`, the
 // most important first. What is being waited for goes before speed and time.
 std::string ProgressLine(const ProgressState& state, int columns);
+// One line for each file on its way where there are several, at most `lines`: "  43 %  2.1 of 4.8 GB  name".
+std::vector<std::string> FileLines(const ProgressState& state, int columns, int lines);
 // {"type":"progress", "state", "total_bytes", "done_bytes", …}; docs/install.md lists them.
 Json ProgressEvent(const ProgressState& state);
 
 enum class ProgressStyle : std::uint8_t { kLine, kPlain, kJson, kQuiet };
 
-// Shows what its observer is told, from a thread of its own: on kLine ten times a second on `err`, on kPlain
-// every few seconds on `err`, on kJson on `out`. SIGTSTP pauses the work: what runs gets to a durable point
-// and closes its connections, the line is ended, and only then the process stops; `fg` goes on. Finish() (or
-// the end of its life) joins the thread and erases the line.
+// Shows what its observer is told, from a thread of its own: on kLine ten times a second on `err` (a line for
+// all, above it one for each of several files on their way), on kPlain every few seconds on `err`, on kJson
+// on `out`. SIGTSTP pauses the work: what runs gets to a durable point and closes its connections, the line
+// is ended, and only then the process stops; `fg` goes on. Finish() (or the end of its life) joins the thread
+// and erases the line.
 class ProgressDisplay {
  public:
   ProgressDisplay(ProgressStyle style, Output& out, Output& err, hub::PauseControl& pause);
@@ -68,6 +72,8 @@ class ProgressDisplay {
  private:
   void Run();
   std::string Due(bool last);
+  std::string DueBlock(bool last);
+  std::string Erased();
   void Show(std::unique_lock<std::mutex>& lock, bool last);
   double Seconds() const;
 
@@ -79,13 +85,17 @@ class ProgressDisplay {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   ProgressState state_;
-  bool any_ = false, finished_ = false, line_open_ = false;
+  bool any_ = false, finished_ = false;
+  std::vector<std::size_t> open_lines_;  // widths of the lines that stand on the terminal now
   double shown_at_ = -1e9;
   std::string shown_text_;
   std::thread thread_;
 };
 
-// Columns of the terminal on stderr; 80 where it does not say.
-int TerminalColumns();
+// Of the terminal on stderr; 80 columns and 24 rows where it does not say.
+struct TerminalSize {
+  int columns = 80, rows = 24;
+};
+TerminalSize SizeOfTerminal();
 
 }  // namespace gptoss::cli

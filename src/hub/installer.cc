@@ -21,6 +21,12 @@ bool IsReadOnly(const Status& status) {
   return !status && status.error().code == ErrorCode::kPermissionDenied;
 }
 
+// A read-only cache may have the snapshot and not the ref.
+Status PublishRefIfMay(const RepositoryCache& cache, const std::string& revision, const std::string& commit) {
+  const Status published = PublishRef(cache, revision, commit);
+  return IsReadOnly(published) ? Status() : published;
+}
+
 std::vector<fs::path> CandidatesFor(const std::string& path,
                                     const std::vector<std::pair<std::string, FoundFile>>& reusable,
                                     std::string& owner) {
@@ -73,8 +79,9 @@ Result<InstallerParts::Missing> InstallerParts::LookForContent(const Content& co
     const fs::path blob = content.cache.blob(file.hash);
     std::error_code error;
     // Something that is no content of ours (a link to elsewhere, a truncated file) gives way to the right
-    // one.
-    const bool replace = fs::exists(fs::symlink_status(blob, error));
+    // one; what another process has put there meanwhile does not.
+    const bool replace = fs::exists(fs::symlink_status(blob, error)) &&
+                         (is_damaged || !FindContent(content.cache, content.commit, file));
     missing.jobs.push_back(
         {.file = file, .blob = blob, .lock = content.cache.lock(file.hash), .replace = replace});
     missing.bytes += file.size;
@@ -160,7 +167,13 @@ Status InstallerParts::BringContent(const Content& content, bool check_index) {
     if (!written && !(nothing_missing && IsReadOnly(written))) return written;
   }
   GPTOSS_CHECK_OK(TakeReusable(content, missing, progress));
-  return Fetch(content, missing, check_index, progress);
+  GPTOSS_CHECK_OK(Fetch(content, missing, check_index, progress));
+  std::vector<BlobJob> all;
+  for (const FileEntry& file : content.files)
+    all.push_back(
+        {.file = file, .blob = content.cache.blob(file.hash), .lock = content.cache.lock(file.hash)});
+  SweepLeftovers(all);
+  return {};
 }
 
 Result<Manifest> InstallerParts::Finish(Manifest manifest, const InstallOptions& options) const {
@@ -181,14 +194,16 @@ Result<Manifest> InstallerParts::Run(const InstallPlan& plan, const InstallOptio
                                      const ProgressObserver& observer, const PauseControl& pause,
                                      const CancelToken& cancel) {
   GPTOSS_TRY(const InstallTarget target, ResolveTarget(plan.model, options));
+  const RepositoryCache cache = CacheOf(plan.listing.repository);
+  const std::string& commit = plan.listing.commit;
   if (plan.already_complete) {
+    // All but the ref perhaps, which another program may have moved or spoilt.
+    GPTOSS_CHECK_OK(PublishRefIfMay(cache, plan.reference.revision, commit));
     if (auto installed = store_.Find(plan.model)) return installed;
   }
-  const RepositoryCache cache = CacheOf(plan.listing.repository);
   GPTOSS_CHECK_OK(ValidateListing(plan.listing, false));
   Listing whole = plan.listing;
   whole.files = plan.all_files;
-  const std::string& commit = plan.listing.commit;
   const std::vector<std::pair<std::string, FoundFile>> none;
   GPTOSS_CHECK_OK(BringContent({.cache = cache,
                                 .commit = commit,
@@ -200,9 +215,7 @@ Result<Manifest> InstallerParts::Run(const InstallPlan& plan, const InstallOptio
                                 .cancel = cancel},
                                !target.chosen_by_user));
   GPTOSS_CHECK_OK(PublishSnapshot(cache, commit, plan.listing.files, client_->options().use_symlinks));
-  // A read-only cache may have the snapshot and not the ref.
-  if (const Status ref = PublishRef(cache, plan.reference.revision, commit); !ref && !IsReadOnly(ref))
-    return std::unexpected(ref.error());
+  GPTOSS_CHECK_OK(PublishRefIfMay(cache, plan.reference.revision, commit));
   Manifest manifest{.model = plan.model,
                     .repository = cache.repository(),
                     .revision = plan.reference.revision,

@@ -12,9 +12,9 @@
 #include <thread>
 
 #include "base/file.h"
-#include "hub/byte_sum.h"
 #include "hub/completeness.h"
 #include "hub/disk.h"
+#include "hub/testing/content.h"
 #include "hub/testing/temporary_folder.h"
 #include "net/testing/test_server.h"
 
@@ -29,11 +29,6 @@ using net::testing::TestServer;
 
 const std::string kA(40, 'a'), kB(40, 'b');
 
-ContentHash HashOf(const std::string& text, bool sha256) {
-  ContentHasher hasher(sha256, text.size());
-  hasher.Update({reinterpret_cast<const std::byte*>(text.data()), text.size()});
-  return hasher.Finish();
-}
 std::string Weights(std::size_t size, char fill) {
   return std::string("\x02\0\0\0\0\0\0\0{}", 10) + std::string(size, fill);
 }
@@ -517,6 +512,28 @@ TEST_F(ImportTest, AnyOtherFolderIsCopiedAndHashed) {
   EXPECT_EQ(FullCheck(*manifest, {})->state, Integrity::kVerified);
   EXPECT_EQ(Import(temporary_.path() / "nowhere").error().code, ErrorCode::kNotFound);
   EXPECT_EQ(Make()->Repair(*manifest, {}, {}, pause_, {}).error().code, ErrorCode::kFailedPrecondition);
+}
+
+TEST_F(InstallerTest, WhatAProcessLeftBesideAPublishedBlobIsSwept) {
+  ASSERT_TRUE(Install());
+  const ContentHash hash = HashOf(Weights(300'000, 'x'), true);
+  std::ofstream(Cache().blobs() / (hash.hex + ".gptoss-journal")) << "left";
+  fs::remove(Cache().blob(HashOf("{}", false)));  // so that there is something to do
+  ASSERT_TRUE(Install());
+  ExpectNothingOfOursLeft();
+}
+
+TEST_F(InstallerTest, OnePartOfAGgufBringsTheOthers) {
+  for (const char* part : {"q/m-00001-of-00003.gguf", "q/m-00002-of-00003.gguf", "q/m-00003-of-00003.gguf"})
+    hub_.Put(kA, part, std::string("GGUF ") + part);
+  hub_.Put(kA, "q/m-00001-of-00002.gguf", "GGUF of another series");
+  const auto manifest = Install({}, "org/model:q/m-00001-of-00003.gguf");
+  ASSERT_TRUE(manifest) << manifest.error().message;
+  EXPECT_EQ(manifest->files.size(), 3U);
+  EXPECT_EQ(CheckpointPath(*manifest), manifest->folder / "q/m-00001-of-00003.gguf");
+  const auto chosen = Install({.include = {"q/m-00002-of-00003.gguf"}});
+  ASSERT_TRUE(chosen) << chosen.error().message;
+  EXPECT_EQ(chosen->files.size(), 1U);  // --include means what it says
 }
 
 TEST(Completeness, PartsOfASeries) {

@@ -13,6 +13,7 @@
 
 #include "hub/hash_front.h"
 #include "hub/part_download.h"
+#include "hub/transfer_progress.h"
 #include "hub/transfer_state.h"
 
 namespace gptoss::hub {
@@ -24,6 +25,7 @@ using Phase = FileTask::Phase;
 constexpr std::chrono::milliseconds kTick{20};
 constexpr std::chrono::milliseconds kReport{100};
 constexpr std::chrono::seconds kSyncEvery{2};
+constexpr std::chrono::seconds kNoticeShown{5};
 constexpr std::uint64_t kSyncBytes = 32ULL << 20;
 constexpr std::uint64_t kSmallFile = 4ULL << 20;
 constexpr int kHashers = 2;
@@ -381,47 +383,16 @@ void Transfer::SyncFiles() {
 }
 
 TransferProgress Transfer::Snapshot(Clock::time_point now) {
-  TransferProgress progress;
+  TransferProgress progress = AddUp(state_);
   progress.total_bytes = total_bytes_;
-  bool hashing = false;
-  bool waiting = false;
-  const FileTask* shown = nullptr;
-  for (const auto& file : state_.files) {
-    progress.files_total += file->copies;
-    const auto copies = static_cast<std::uint64_t>(file->copies);
-    if (file->phase == Phase::kDone) {
-      progress.files_done += file->copies;
-      progress.done_bytes += file->size() * copies;
-    } else {
-      progress.done_bytes +=
-          (file->phase == Phase::kActive ? file->held.bytes() : file->others_bytes) * copies;
-      hashing = hashing || file->hashing;
-      waiting = waiting || file->waiting;
-      const bool better = shown == nullptr || (shown->flights.empty() && !file->flights.empty());
-      if (better && (file->phase == Phase::kActive || file->waiting)) shown = file.get();
-    }
-    progress.resumed_bytes += file->resumed_bytes * copies;
-    progress.connections += static_cast<int>(file->flights.size());
-  }
   // A file that is fetched once more does not take the bar back.
   most_done_ = progress.done_bytes = std::max(most_done_, progress.done_bytes);
-  if (shown != nullptr) progress.file = shown->job.file.path;
   meter_.Observe(now, state_.network_bytes);
   progress.bytes_per_second = meter_.bytes_per_second();
   progress.eta_seconds = meter_.SecondsFor(progress.total_bytes - progress.done_bytes);
   progress.notice = state_.notice;
-  progress.state = "downloading";
-  if (state_.paused) {
-    progress.state = "paused";
-  } else if (progress.connections == 0) {
-    progress.state = hashing                                   ? "verifying"
-                     : waiting                                 ? "waiting for another process"
-                     : shown != nullptr && shown->failures > 0 ? "waiting"
-                                                               : "downloading";
-  }
-  if (shown != nullptr && shown->failures == 0 && progress.connections > 0 && progress.bytes_per_second > 0) {
-    // What was waited for has come.
-    if (now - shown->last_failure > std::chrono::seconds(5)) state_.notice.clear();
+  if (progress.connections > 0 && progress.bytes_per_second > 0 && now - state_.noticed_at > kNoticeShown) {
+    state_.notice.clear();  // what was waited for has come, and who watches has had time to read it
   }
   return progress;
 }
@@ -527,6 +498,14 @@ Status DropPartials(std::span<const BlobJob> jobs) {
     }
   }
   return status;
+}
+
+void SweepLeftovers(std::span<const BlobJob> jobs) {
+  for (const BlobJob& job : jobs) {
+    if (!HasLeftovers(job) || !BlobIsThere(job)) continue;
+    const auto lock = BlobLock::Try(job.lock);
+    if (lock && *lock && (*lock)->effective()) (void)RemoveLeftovers(job);
+  }
 }
 
 }  // namespace gptoss::hub

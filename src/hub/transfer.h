@@ -28,6 +28,13 @@ struct BlobJob {
   bool replace = false;  // a blob of that size is there, but was found damaged: fetch, then take its place
 };
 
+// A file that is being fetched or verified now.
+struct FileProgress {
+  std::string path;
+  std::uint64_t size = 0, done_bytes = 0;
+  int connections = 0;  // 0: all its bytes are here and are being verified
+};
+
 // Monotonic per run; `verified` counts bytes whose hash was checked or that were there before.
 struct TransferProgress {
   std::uint64_t total_bytes = 0, done_bytes = 0, resumed_bytes = 0;
@@ -37,6 +44,7 @@ struct TransferProgress {
   std::string state;   // "downloading", "verifying", "waiting", "paused", "waiting for another process"
   std::string notice;  // what is being waited for, if anything
   std::string file;    // one that is being worked on
+  std::vector<FileProgress> in_flight;  // the first few that are
 };
 using ProgressObserver =
     std::function<void(const TransferProgress&)>;  // any thread, at most ~10 times a second
@@ -67,6 +75,10 @@ Status FetchBlobs(HubClient& client, const std::string& repository, const std::s
 std::uint64_t DurableBytes(std::span<const BlobJob> jobs);
 // Removes partials and journals of these jobs (install cancelled with --drop).
 Status DropPartials(std::span<const BlobJob> jobs);
+
+// Of jobs whose blobs are there: what a process left that was killed between giving a blob its place and
+// clearing up. Somebody else's is let be.
+void SweepLeftovers(std::span<const BlobJob> jobs);
 
 // Hash of a file on disk, streamed. kCancelled, kNotFound, kDataLoss never: the caller compares.
 Result<ContentHash> HashFile(const std::filesystem::path& path, bool sha256, const CancelToken& cancel,

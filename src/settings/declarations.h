@@ -176,9 +176,9 @@ inline constexpr auto kDeclarations = std::to_array<Declaration>({
     {.name = "hub.cache_dir",
      .type = SettingType::kPath,
      .fallback = "",
-     .help = "Folder for downloaded models, in the layout that the Hub's other clients share; none: "
-             "HF_HUB_CACHE, else "
-             "~/.cache/huggingface/hub"},
+     .help =
+         "Cache for models, shared with the other tools of the Hub: what one of them has fetched, all find; "
+         "none: HF_HUB_CACHE, else ~/.cache/huggingface/hub"},
     {.name = "hub.token_file",
      .type = SettingType::kPath,
      .fallback = "",

@@ -2,6 +2,7 @@
 """Rows 31-35 and 51-53 of the fault matrix: disks that are full, closed, or changed behind our back."""
 import os
 import pathlib
+import re
 import resource
 import shutil
 import subprocess
@@ -141,6 +142,15 @@ class ClosedDiskTest(harness.HubCase):
         os.chmod(self.cache, 0o555)
         self.check_failed(self.as_nobody(*self.install_line()), "permission|write", "hub")
         self.assertEqual([e for e in self.hub.log if e.origin == "cdn"], [])
+
+    def test_35_records_of_somebody_else(self):
+        self.state.mkdir(exist_ok=True)
+        if os.geteuid() == 0:
+            os.chown(self.state, 0, 0)
+        os.chmod(self.state, 0o555)
+        self.check_failed(self.as_nobody(*self.install_line()), "cannot write in " + re.escape(str(self.state)),
+                          "permission denied", "GPTOSS_STATE_DIR")
+        self.assertEqual(self.hub.log, [])
 
     def test_35_cache_is_a_file(self):
         self.cache.parent.mkdir(exist_ok=True)

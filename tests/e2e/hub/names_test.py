@@ -268,6 +268,16 @@ class OddFolderTest(harness.HubCase):
                 self.assertEqual(sorted(stored["files"]), sorted(self.repo.files()))
                 self.check_ok(self.gptoss("delete", self.repo.name, "--yes"))
 
+    def test_58_odd_ref(self):
+        self.check_ok(self.install())
+        for text in ("", "../..", "\0" * 40, "g" * 40, self.repo.head + "\n", self.repo.head[:39]):
+            with self.subTest(text):
+                (self.folder / "refs" / "main").write_text(text)
+                self.hub.take_log()
+                self.check_ok(self.install())
+                self.check_whole()
+                self.assertEqual([e for e in self.hub.log if e.origin == "cdn"], [])
+
     def test_58_odd_journal(self):
         for data in (b"", b"\0" * 64, b"{", b"\xff" * 5000, b'{"version": 99}'):
             with self.subTest(data[:8]):

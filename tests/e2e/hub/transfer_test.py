@@ -63,9 +63,10 @@ class Rows:
 
     def test_05_stall(self):
         self.cdn(faults.hold(700_000), SHARD1, times=1)
-        self.check_ok(self.install(env={"HF_HUB_DOWNLOAD_TIMEOUT": "1"}))
+        run = self.check_ok(self.install(env={"HF_HUB_DOWNLOAD_TIMEOUT": "1"}))
         self.check_whole()
         self.assertLessEqual(self.sent(SHARD1), self.file(SHARD1).size + MIB)
+        self.assertRegex(run.err, r"127\.0\.0\.1: nothing came from the server for 1 seconds?; connecting again")
 
     def test_06_trickle(self):
         self.cdn(faults.trickle(500, 0.1), SHARD1, times=1)
