@@ -145,7 +145,7 @@ Status Carry(const Target& target, const fs::path& state) {
   // The record goes first: a model that is half deleted is not offered any more.
   if (target.installed) GPTOSS_CHECK_OK(hub::ManifestStore(state).Remove(*target.installed));
   for (const hub::DeletionPlan& plan : target.plans) GPTOSS_CHECK_OK(hub::Delete(plan));
-  if (target.partials) GPTOSS_CHECK_OK(DropBegun(*target.begun));
+  if (target.partials && target.begun) GPTOSS_CHECK_OK(DropBegun(*target.begun));
   if (target.begun) GPTOSS_CHECK_OK(hub::ManifestStore(state, "installing").Remove(*target.begun));
   return {};
 }

@@ -91,6 +91,9 @@ struct KernelSet {
   void (*matmul_int8)(const MatMulJob& job, const ActivationRows& rows);   // quantized weight formats only
   void (*matmul_float)(const MatMulJob& job, const ActivationRows& rows);  // every weight format
   void (*attend)(const AttendJob& job);
+  // out = min(gate, limit) · sigmoid(alpha · min(gate, limit)) · (clamp(up, −limit, limit) + 1) for n values,
+  // a multiple of 16.
+  void (*swiglu)(const float* gate, const float* up, std::int64_t n, float limit, float alpha, float* out);
 };
 
 // Every set that this build has and this CPU can run, slowest first; the last one is the default.

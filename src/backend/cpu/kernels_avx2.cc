@@ -27,6 +27,6 @@ bool Usable(const CpuFeatures& cpu) { return cpu.avx2; }
 
 }  // namespace
 
-const KernelSet kKernels = {"avx2", Usable, Quantize, MatMulInt8, MatMulFloat, Attend};
+const KernelSet kKernels = {"avx2", Usable, Quantize, MatMulInt8, MatMulFloat, Attend, Swiglu};
 
 }  // namespace gptoss::avx2

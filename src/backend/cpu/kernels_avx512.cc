@@ -27,6 +27,6 @@ bool Usable(const CpuFeatures& cpu) { return cpu.avx512_vnni; }
 
 }  // namespace
 
-const KernelSet kKernels = {"avx512", Usable, Quantize, MatMulInt8Wide, MatMulFloat, Attend};
+const KernelSet kKernels = {"avx512", Usable, Quantize, MatMulInt8Wide, MatMulFloat, Attend, Swiglu};
 
 }  // namespace gptoss::avx512

@@ -301,4 +301,6 @@ void Quantize(const float* x, std::int64_t cols, std::int8_t* codes, float* scal
   }
 }
 
+#include "backend/cpu/kernels_vector.h"
+
 #include "backend/cpu/kernels_attend.h"

@@ -28,6 +28,6 @@ bool Usable(const CpuFeatures& cpu) { return cpu.neon; }
 
 }  // namespace
 
-const KernelSet kKernels = {"neon", Usable, Quantize, MatMulInt8, MatMulFloat, Attend};
+const KernelSet kKernels = {"neon", Usable, Quantize, MatMulInt8, MatMulFloat, Attend, Swiglu};
 
 }  // namespace gptoss::neon

@@ -23,6 +23,6 @@ bool Usable(const CpuFeatures& cpu) { return cpu.neon_dotprod; }
 
 }  // namespace
 
-const KernelSet kKernels = {"neon_dotprod", Usable, Quantize, MatMulInt8, MatMulFloat, Attend};
+const KernelSet kKernels = {"neon_dotprod", Usable, Quantize, MatMulInt8, MatMulFloat, Attend, Swiglu};
 
 }  // namespace gptoss::neon_dotprod

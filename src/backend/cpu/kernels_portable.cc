@@ -59,6 +59,6 @@ bool Usable(const CpuFeatures&) { return true; }
 
 }  // namespace
 
-const KernelSet kKernels = {"portable", Usable, Quantize, MatMulInt8, MatMulFloat, Attend};
+const KernelSet kKernels = {"portable", Usable, Quantize, MatMulInt8, MatMulFloat, Attend, Swiglu};
 
 }  // namespace gptoss::portable

@@ -352,6 +352,24 @@ TEST_P(Kernels, AttentionHidesNoNumberThatIsNone) {
   for (const float x : out) EXPECT_TRUE(std::isnan(x));
 }
 
+TEST_P(Kernels, SwigluIsClampedAndHidesNoNumberThatIsNone) {
+  std::mt19937 rng(12);
+  std::normal_distribution<float> normal(0, 6);
+  std::vector<float> gate(64), up(64), out(64);
+  for (float& x : gate) x = normal(rng);
+  for (float& x : up) x = normal(rng);
+  gate[0] = 80, gate[1] = -80, gate[2] = 0, up[3] = 100, up[4] = -100;
+  GetParam()->swiglu(gate.data(), up.data(), 64, 7, 1.702f, out.data());
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const double g = std::min(double{gate[i]}, 7.0), u = std::clamp(double{up[i]}, -7.0, 7.0);
+    const double want = g / (1 + std::exp(-double{1.702f} * g)) * (u + 1);
+    ASSERT_NEAR(out[i], want, 1e-6 * (1 + std::abs(want))) << gate[i] << ' ' << up[i];
+  }
+  gate[5] = NAN, up[6] = NAN;
+  GetParam()->swiglu(gate.data(), up.data(), 64, 7, 1.702f, out.data());
+  EXPECT_TRUE(std::isnan(out[5]) && std::isnan(out[6]));
+}
+
 INSTANTIATE_TEST_SUITE_P(Every, Kernels, ::testing::ValuesIn(UsableKernels()),
                          [](const auto& kernels) { return std::string(kernels.param->name); });
 

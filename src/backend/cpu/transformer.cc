@@ -286,11 +286,8 @@ void Transformer::RunExperts(const LayerWeights& layer, std::int64_t pairs) {
     multiply(layer.gate, layer.gate_bias, normed_, w, index, gate_.data(), begin, end);
     multiply(layer.up, layer.up_bias, normed_, w, index, up_.data(), begin, end);
     for (std::int64_t p = w.first; p < w.first + w.count; ++p) {
-      for (std::int64_t i = p * width + begin; i < p * width + end; ++i) {
-        const float gate = std::min(gate_[Size(i)], limit);
-        const float up = std::clamp(up_[Size(i)], -limit, limit);
-        activated_.x[Size(i)] = gate / (1 + std::exp(-alpha * gate)) * (up + 1);
-      }
+      const std::size_t at = Size(p * width + begin);
+      kernels_.swiglu(&gate_[at], &up_[at], end - begin, limit, alpha, &activated_.x[at]);
     }
   });
   Prepare(activated_, pairs);
