@@ -71,6 +71,14 @@ class BpeTokenizer final : public Tokenizer {
     const auto it = added_.find(id);
     return it == added_.end() ? std::string_view() : it->second.name;
   }
+  void AppendBytes(std::span<const TokenId> ids, std::string& out) const override {
+    while (!ids.empty()) {
+      ids = ids.subspan(vocabulary_.AppendBytes(ids, out));
+      if (ids.empty()) return;
+      out += TokenBytes(ids.front());
+      ids = ids.subspan(1);
+    }
+  }
   bool IsSpecial(TokenId id) const override {
     const auto it = added_.find(id);
     return it != added_.end() && it->second.special;
@@ -261,7 +269,7 @@ Result<std::shared_ptr<const Tokenizer>> Tokenizer::FromGguf(std::span<const Ggu
 std::string Tokenizer::Decode(std::span<const TokenId> ids) const {
   std::string bytes;
   bytes.reserve(ids.size() * 5);  // about what a token of o200k has
-  for (const TokenId id : ids) bytes += TokenBytes(id);
+  AppendBytes(ids, bytes);
   return simdjson::validate_utf8(bytes) ? bytes : ReplaceInvalidUtf8(bytes);
 }
 

@@ -66,6 +66,10 @@ class Tokenizer {
 
   // Whole-text decoding: invalid bytes become U+FFFD. Control tokens appear as their names.
   std::string Decode(std::span<const TokenId> ids) const;
+
+ protected:
+  // The bytes of all of them, as TokenBytes has them.
+  virtual void AppendBytes(std::span<const TokenId> ids, std::string& out) const = 0;
 };
 
 // Turns a stream of ids into whole characters. One per message; not thread-safe.

@@ -27,7 +27,7 @@ std::uint64_t Vocabulary::Hash(std::string_view bytes) {
 }
 
 void Vocabulary::Reserve(std::size_t tokens, std::size_t bytes) {
-  arena_.reserve(bytes);
+  arena_.reserve(bytes + kBlind);
   ends_.reserve(tokens);
   Grow(std::bit_ceil(std::max<std::size_t>(64, tokens * 2)));
 }
@@ -46,8 +46,10 @@ bool Vocabulary::Add(std::string_view bytes) {
   if (bytes.empty() || Find(bytes) >= 0) return false;
   if (ends_.size() * 2 >= slots_.size()) Grow(std::max<std::size_t>(64, slots_.size() * 2));
   const std::int32_t id = size();
-  arena_ += bytes;
-  ends_.push_back(static_cast<std::uint32_t>(arena_.size()));
+  const std::size_t begin = ends_.empty() ? 0 : ends_.back(), end = begin + bytes.size();
+  arena_.resize(end + kBlind);
+  std::memcpy(arena_.data() + begin, bytes.data(), bytes.size());
+  ends_.push_back(static_cast<std::uint32_t>(end));
   const std::uint64_t hash = Hash(bytes);
   std::size_t at = hash & (slots_.size() - 1);
   while (slots_[at].id >= 0) at = (at + 1) & (slots_.size() - 1);
@@ -68,6 +70,32 @@ std::int32_t Vocabulary::Find(std::string_view bytes) const {
       return slots_[at].id;
   }
   return -1;
+}
+
+// Per token a length and a copy of 16 bytes: appending each to the string took 11 ns a token instead of 4.
+std::size_t Vocabulary::AppendBytes(std::span<const std::int32_t> ids, std::string& out) const {
+  constexpr std::size_t kBatch = 1024;
+  std::size_t done = 0;
+  while (done < ids.size()) {
+    const auto batch = ids.subspan(done, std::min(kBatch, ids.size() - done));
+    std::size_t count = 0, bytes = 0;
+    for (; count < batch.size() && batch[count] >= 0 && batch[count] < size(); ++count)
+      bytes += Bytes(batch[count]).size();
+    const std::size_t before = out.size();
+    out.resize_and_overwrite(before + bytes + kBlind, [&](char* data, std::size_t) {
+      char* to = data + before;
+      for (const std::int32_t id : batch.first(count)) {
+        const std::string_view token = Bytes(id);
+        std::memcpy(to, token.data(), kBlind);
+        if (token.size() > kBlind) std::memcpy(to, token.data(), token.size());
+        to += token.size();
+      }
+      return before + bytes;
+    });
+    done += count;
+    if (count < batch.size()) break;
+  }
+  return done;
 }
 
 }  // namespace gptoss

@@ -1,7 +1,9 @@
 // Token bytes by id and ids by bytes: one arena, one open-addressing table, no string per token.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +26,8 @@ class Vocabulary {
     const std::uint32_t begin = id == 0 ? 0 : ends_[static_cast<std::size_t>(id) - 1];
     return std::string_view(arena_).substr(begin, ends_[static_cast<std::size_t>(id)] - begin);
   }
+  // Appends the bytes of ids up to the first that is not in here; returns how many those were.
+  std::size_t AppendBytes(std::span<const std::int32_t> ids, std::string& out) const;
   std::size_t longest() const { return longest_; }
 
  private:
@@ -34,7 +38,9 @@ class Vocabulary {
   static std::uint64_t Hash(std::string_view bytes);
   void Grow(std::size_t slots);
 
-  std::string arena_;
+  // Most tokens are shorter than this; so many bytes are copied without a look at the length.
+  static constexpr std::size_t kBlind = 16;
+  std::string arena_;  // and kBlind bytes behind the last token
   std::vector<std::uint32_t> ends_;
   std::vector<Slot> slots_;
   std::vector<std::int32_t> pairs_ = std::vector<std::int32_t>(65536, -1);
