@@ -101,6 +101,12 @@ check-macos: ## compile for macOS with zig; run the kernel and tokenizer tests f
 install: build ## install the program to PREFIX (/usr/local)
 	@cmake --install build/release --prefix "$(DESTDIR)$(PREFIX)" --component gptoss
 
+.PHONY: install-library
+install-library: ## install library, headers and find_package(gptoss) to PREFIX
+	@tools/setup.sh build test
+	@$(call build_preset,release,)
+	@cmake --install build/release --prefix "$(DESTDIR)$(PREFIX)" --component development
+
 .PHONY: clean
 clean: ## remove build/
 	rm -rf build

@@ -32,7 +32,8 @@ function(gptoss_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   add_library(gptoss_${name} STATIC ${ARG_SOURCES})
   add_library(gptoss::${name} ALIAS gptoss_${name})
-  target_link_libraries(gptoss_${name} PUBLIC gptoss_flags ${ARG_DEPS})
+  # How we compile is no business of whoever uses the installed library.
+  target_link_libraries(gptoss_${name} PUBLIC $<BUILD_INTERFACE:gptoss_flags> ${ARG_DEPS})
 endfunction()
 
 function(gptoss_test name)

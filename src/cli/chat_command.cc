@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,7 +14,7 @@
 #include "cli/generation_options.h"
 #include "cli/input.h"
 #include "cli/interrupt.h"
-#include "cli/model_option.h"
+#include "cli/model_provider.h"
 #include "cli/reporter.h"
 #include "cli/terminal.h"
 
@@ -29,7 +30,6 @@ constexpr std::string_view kHelp =
     "  /stats on|off            a line of numbers after each answer\n"
     "  /quit                    leave (so does Ctrl-D)\n"
     "A line that ends in \\ goes on in the next one. Ctrl-C stops an answer. //text sends \"/text\".\n";
-constexpr const char* kConversationKey = "chat";
 
 std::string_view Trim(std::string_view text) {
   const std::size_t first = text.find_first_not_of(" \t\r\n");
@@ -39,12 +39,11 @@ std::string_view Trim(std::string_view text) {
 
 class Chat {
  public:
-  Chat(GenerationArguments arguments, bool demo, LoadedModel& model, harmony::Conversation start)
+  Chat(GenerationArguments arguments, const Answering& answering, harmony::Conversation start)
       : arguments_(std::move(arguments)),
-        demo_(demo),
-        model_(model),
+        demo_(answering.selected.demo()),
+        provider_(*answering.provider),
         start_(std::move(start)),
-        conversation_(start_),
         interactive_(::isatty(STDIN_FILENO) == 1),
         reader_(STDIN_FILENO, interrupt_.wake_descriptor()),
         text_(StandardOutput(), StandardError(),
@@ -52,7 +51,9 @@ class Chat {
                .stats = arguments_.stats,
                .quiet = arguments_.quiet}) {}
 
+  // `start`: where the conversation begins, and begins again after /reset.
   Result<int> Loop() {
+    GPTOSS_TRY(session_, provider_.Resume(start_));
     if (interactive_ && !arguments_.quiet) Say("type /help for the commands, /quit or Ctrl-D to leave.\n");
     std::string input;
     while (ReadInput(input)) {
@@ -117,9 +118,7 @@ class Chat {
     if (name == "/help") {
       StandardError().Write(kHelp);
     } else if (name == "/reset") {
-      conversation_ = start_;
-      model_.engine().ForgetConversation(kConversationKey);
-      Say("the conversation is forgotten\n");
+      Reset();
     } else if (name == "/effort") {
       SetEffort(value);
     } else if (name == "/stats" || name == "/show-reasoning") {
@@ -128,6 +127,14 @@ class Chat {
       Refuse(fmt::format("there is no command {}; /help lists them", name));
     }
     return true;
+  }
+
+  void Reset() {
+    auto fresh = provider_.Resume(start_);
+    if (!fresh) return Refuse(fresh.error().message);
+    provider_.EndSession(session_);
+    session_ = std::move(*fresh);
+    Say("the conversation is forgotten\n");
   }
 
   // A script goes on after a wrong line, but does not end as if nothing had happened.
@@ -139,10 +146,9 @@ class Chat {
   void SetEffort(std::string_view value) {
     auto effort = harmony::ParseReasoningEffort(value);
     if (!effort) return Refuse("/effort takes low, medium or high");
-    for (harmony::Conversation* conversation : {&start_, &conversation_}) {
-      auto* system = std::get_if<harmony::SystemContent>(&conversation->messages.front().content.front());
-      if (system != nullptr) system->reasoning_effort = *effort;
-    }
+    auto* system = std::get_if<harmony::SystemContent>(&start_.messages.front().content.front());
+    if (system != nullptr) system->reasoning_effort = *effort;
+    effort_ = *effort;
     Say(fmt::format("reasoning effort: {}\n", value));
   }
 
@@ -155,47 +161,39 @@ class Chat {
   }
 
   void Answer(std::string_view prompt) {
-    conversation_.messages.push_back(harmony::UserMessage(std::string(prompt)));
     const CancelSource cancel;
-    TurnOptions options;
-    options.sampling = SamplingFor(arguments_, demo_);
-    options.max_tokens = arguments_.max_tokens.value_or(0);
-    options.conversation_key = kConversationKey;
-    options.cancel = cancel.token();
+    StreamOptions options = StreamOptionsFor(arguments_, demo_);
+    options.effort = effort_;
     interrupt_.BeginTurn(cancel);
-    text_.Begin(model_, demo_);
-    const TurnResult result = model_.RunTurn(
-        conversation_, options, [&](const harmony::ParserEvent& event, const harmony::StreamParser& parser) {
-          text_.Event(event, parser);
-          if (!StandardOutput().ok()) cancel.Cancel();
-        });
+    text_.Begin(provider_.model(), demo_);
+    const StreamDone done = RunTurn(provider_, session_, std::string(prompt), options, cancel.token(),
+                                    [&](const StreamChunk& chunk) {
+                                      text_.Chunk(chunk);
+                                      return StandardOutput().ok();
+                                    });
     interrupt_.EndTurn();
-    text_.End(result);
-    Remember(result);
-    if (result.end == TurnEnd::kCancelled) {
+    text_.End(done);
+    if (done.end == TurnEnd::kToolCall) Complain("the model called a function, but a chat has none.");
+    if (done.end == TurnEnd::kCancelled) {
       if (interactive_) Say("(stopped)\n");
       if (!interactive_) exit_code_ = 130;
+    } else if (!interactive_ && (done.end == TurnEnd::kToolCall || !HasAnswer(done))) {
+      exit_code_ = 1;
     }
-    if (!interactive_ && result.end != TurnEnd::kCancelled && result.answer.empty()) exit_code_ = 1;
-  }
-
-  // An answer that was cut short stays as far as the reader saw it; a turn without one leaves no trace, so
-  // that the next prompt does not follow an unanswered one.
-  void Remember(const TurnResult& result) {
-    if (result.end == TurnEnd::kAnswer) {
-      AppendTurn(result, conversation_);
-    } else if (!result.answer.empty()) {
-      conversation_.messages.push_back(harmony::AssistantMessage("final", result.answer));
-    } else {
-      conversation_.messages.pop_back();
-      if (result.end == TurnEnd::kToolCall) Complain("the model called a function, but a chat has none.");
+    if (const std::string problem = provider_.telemetry_problem();
+        !problem.empty() && !problem_told_ && !arguments_.quiet) {
+      problem_told_ = true;
+      Remark(problem);
     }
   }
 
   GenerationArguments arguments_;
   bool demo_;
-  LoadedModel& model_;
-  harmony::Conversation start_, conversation_;
+  GptOssAgentProvider& provider_;
+  harmony::Conversation start_;
+  SessionId session_;
+  std::optional<harmony::ReasoningEffort> effort_;  // none: as the conversation began
+  bool problem_told_ = false;
   bool interactive_;
   bool asked_to_leave_ = false;
   int exit_code_ = 0;
@@ -208,9 +206,9 @@ Result<int> RunChat(GenerationArguments& arguments) {
   GPTOSS_CHECK_OK(ApplySettings(arguments));
   GPTOSS_CHECK_OK(CheckArguments(arguments));
   GPTOSS_TRY(harmony::Conversation start, StartConversation(arguments));
-  GPTOSS_TRY(const std::unique_ptr<LoadedModel> model, LoadSelectedModel(arguments));
-  GPTOSS_TRY(const SelectedModel selected, SelectModel(arguments.model));
-  return Chat(arguments, selected.demo(), *model, std::move(start)).Loop();
+  GPTOSS_TRY(const Answering answering, OpenProvider(arguments));
+  GPTOSS_CHECK_OK(LoadShown(answering, arguments.quiet, {}));
+  return Chat(arguments, answering, std::move(start)).Loop();
 }
 
 }  // namespace

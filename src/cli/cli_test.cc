@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "base/file.h"
 #include "cli/doctor_checks.h"
@@ -16,6 +17,7 @@
 #include "cli/interrupt.h"
 #include "cli/model_option.h"
 #include "cli/reporter.h"
+#include "cli/telemetry_table.h"
 #include "cli/terminal.h"
 #include "hub/manifest.h"
 #include "settings/settings.h"
@@ -272,18 +274,16 @@ TEST(GenerationOptions, BadValuesAreRefusedBeforeAModelIsLoaded) {
 }
 
 TEST(Reporter, ToolCallsKeepTheOrderOfKeysAndBadJsonStaysText) {
-  harmony::ParsedMessage call;
-  call.recipient = "functions.get_weather";
-  call.content = R"({"z":1,"a":2})";
+  ToolCall call{.name = "get_weather", .arguments = R"({"z":1,"a":2})"};
   EXPECT_EQ(DumpJson(ToolCallJson(call)), R"({"name":"get_weather","arguments":{"z":1,"a":2}})");
-  call.content = "{oops";
+  call.arguments = "{oops";
   EXPECT_EQ(DumpJson(ToolCallJson(call)), R"({"name":"get_weather","arguments":"{oops"})");
 }
 
 TEST(Reporter, AnAnswerThatOnlyTheResultHoldsIsPrintedWithOneNewline) {
   CapturedOutput out, err;
   TextReporter reporter(out, err, {});
-  TurnResult result;
+  StreamDone result;
   result.end = TurnEnd::kAnswer;
   result.answer = "\nHello\n\nworld\n\n";
   reporter.End(result);
@@ -292,7 +292,7 @@ TEST(Reporter, AnAnswerThatOnlyTheResultHoldsIsPrintedWithOneNewline) {
 }
 
 TEST(Reporter, ATerminalGetsNoControlCharactersButAPipeGetsAll) {
-  TurnResult result;
+  StreamDone result;
   result.end = TurnEnd::kAnswer;
   result.answer = "a\x1b]0;title\x07";
   CapturedOutput terminal(true), pipe, err;
@@ -300,6 +300,53 @@ TEST(Reporter, ATerminalGetsNoControlCharactersButAPipeGetsAll) {
   TextReporter(pipe, err, {}).End(result);
   EXPECT_EQ(terminal.text, "a]0;title\n");
   EXPECT_EQ(pipe.text, "a\x1b]0;title\x07\n");
+}
+
+TEST(Reporter, MessagesAreSetApartAndReasoningStaysOnStderr) {
+  CapturedOutput out, err;
+  TextReporter reporter(out, err, {.show_reasoning = true});
+  reporter.Begin({}, false);
+  using Channel = StreamChunk::Channel;
+  reporter.Chunk({.channel = Channel::kAnalysis, .message_id = 0, .text = "hm"});
+  reporter.Chunk({.channel = Channel::kFinal, .message_id = 1, .text = "One.\n"});
+  reporter.Chunk({.channel = Channel::kFinal, .message_id = 2, .text = "Two."});
+  reporter.Chunk({.channel = Channel::kToolCall, .message_id = 3, .text = "{}"});
+  StreamDone done;
+  done.end = TurnEnd::kToolCall;
+  done.answer = "One.\nTwo.";
+  done.tool_calls = {{.name = "f", .arguments = "{}"}};
+  reporter.End(done);
+  EXPECT_EQ(out.text, "One.\n\nTwo.\n{\"tool_call\":{\"name\":\"f\",\"arguments\":{}}}\n");
+  EXPECT_EQ(err.text, "hm\n");
+}
+
+TEST(TelemetryTable, PercentilesSparksAndJson) {
+  EXPECT_EQ(Percentile({}, 50), 0);
+  EXPECT_EQ(Percentile({3, 1, 2}, 50), 2);
+  EXPECT_EQ(Percentile({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20}, 95), 19);
+  EXPECT_EQ(Sparkline({}), "");
+  EXPECT_EQ(Sparkline(std::vector<double>{1, 1}), "▁▁");
+  EXPECT_EQ(Sparkline(std::vector<double>{0, 4, 8}), "▁▅█");
+  TelemetryLog log;
+  EXPECT_EQ(TelemetryTable(log), "");
+  for (int i = 1; i <= 4; ++i) {
+    GenerationRecord record;
+    record.time = "2026-01-01T00:00:0" + std::to_string(i) + ".000Z";
+    record.first_token_ms = 10.0 * i;
+    record.generated_tokens = i;
+    record.stop_reason = i == 4 ? "cancelled" : "answer";
+    record.cancelled = i == 4;
+    log.records.push_back(record);
+  }
+  const std::string table = TelemetryTable(log);
+  EXPECT_NE(table.find("4 generations"), std::string::npos) << table;
+  EXPECT_NE(table.find("20.0      40.0      40.0   ▁▃▆█"), std::string::npos) << table;
+  EXPECT_NE(table.find("ended by answer 3, cancelled 1"), std::string::npos) << table;
+  const Json json = TelemetryJson(log);
+  EXPECT_EQ(json["generations"], 4);
+  EXPECT_EQ(json["first_token_ms"]["p95"], 40.0);
+  EXPECT_EQ(json["tokens_per_second"]["p50"], 0.0);
+  EXPECT_EQ(json["stop_reasons"]["answer"], 3);
 }
 
 TEST(EvalDemo, JudgesAnswersAndCalls) {

@@ -16,6 +16,7 @@
 #include "platform/disk.h"
 #include "platform/memory.h"
 #include "platform/system.h"
+#include "provider/hub_source.h"
 #include "provider/load_tokenizer.h"
 #include "settings/paths.h"
 #include "settings/policy.h"
@@ -211,7 +212,13 @@ void CheckFolders(Findings& findings) {
 }
 
 std::uint64_t CheckSelectedModel(const std::string& path, Findings& findings) {
-  const auto checkpoint = OpenSelectedCheckpoint(path);
+  const auto selected = SelectModel(path);
+  if (const Status allowed = selected ? CheckAllowed(*selected) : Status(); !allowed) {
+    Add(findings, "selected model", Health::kError, allowed.error().message,
+        "choose another model with -m, or ask who administers this machine");
+    return 0;
+  }
+  const auto checkpoint = selected ? OpenSelected(*selected) : std::unexpected(selected.error());
   if (!checkpoint) {
     Add(findings, "selected model", Health::kError, checkpoint.error().message,
         "choose another with -m, GPTOSS_MODEL or 'gptoss config set model.default', or repair this one");
@@ -240,7 +247,13 @@ void CheckInstalledModels(bool full, const CancelToken& cancel, Findings& findin
   const std::vector<hub::Manifest> manifests = hub::ManifestStore(*state).List(&problems);
   for (const std::string& problem : problems)
     Add(findings, "models", Health::kError, problem, "install the model again");
+  const auto policy = Policy::Load();  // a broken one has been told of
   for (const hub::Manifest& manifest : manifests) {
+    if (const Status allowed = policy ? CheckMayLoad(*policy, manifest, *state) : Status(); !allowed) {
+      Add(findings, "model " + manifest.model, Health::kWarning, allowed.error().message,
+          "it is here and will not be loaded; 'gptoss delete' gives its room back");
+      continue;
+    }
     if (!full) {
       findings.push_back(FindingOf(manifest, hub::QuickCheck(manifest), false));
       continue;

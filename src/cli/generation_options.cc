@@ -17,9 +17,6 @@ namespace gptoss::cli {
 
 namespace {
 
-// Below this a model is there before a person can read a line.
-constexpr std::uint64_t kSlowToLoad = 256ULL << 20;
-
 std::string Today() {
   const std::time_t now = std::time(nullptr);
   std::tm local{};
@@ -98,6 +95,12 @@ void AddGenerationOptions(CLI::App& app, GenerationArguments& arguments) {
   AddEngineOptions(app, arguments);
   app.add_flag("--show-reasoning", arguments.show_reasoning, "Show the model's reasoning on stderr");
   app.add_flag("--stats", arguments.stats, "A line of numbers on stderr after each answer");
+  app.add_flag_callback(
+      "--telemetry", [&arguments] { arguments.telemetry = true; },
+      "Write a line of numbers per answer to a local log (see gptoss stats)");
+  app.add_flag_callback(
+      "--no-telemetry", [&arguments] { arguments.telemetry = false; },
+      "Do not, whatever the setting telemetry.enabled says");
   app.add_flag("-q,--quiet", arguments.quiet, "No remarks on stderr, only errors");
 }
 
@@ -122,7 +125,6 @@ Status ApplySettings(GenerationArguments& arguments) {
   if (!a.threads) a.threads = static_cast<int>(settings->Integer("engine.threads"));
   if (a.effort.empty()) a.effort = settings->Enum("generation.reasoning_effort");
   a.precise = a.precise || settings->Bool("engine.precise");
-  a.buffer_chunks = static_cast<std::size_t>(settings->Integer("stream.buffer_chunks"));
   return {};
 }
 
@@ -156,26 +158,15 @@ SamplingOptions SamplingFor(const GenerationArguments& arguments, bool demo) {
 
 Result<std::unique_ptr<LoadedModel>> LoadSelectedModel(const GenerationArguments& arguments) {
   GPTOSS_TRY(const SelectedModel selected, SelectModel(arguments.model));
+  GPTOSS_CHECK_OK(CheckAllowed(selected));
   GPTOSS_TRY(const Checkpoint checkpoint, OpenSelected(selected));
   if (const std::string notice = SelectionNotice(selected); !notice.empty() && !arguments.quiet)
     Remark(notice);
-  Output& terminal = StandardError();
-  const bool progress =
-      terminal.styled() && !arguments.quiet && checkpoint.model->weight_bytes >= kSlowToLoad;
-  if (progress) {
-    terminal.Write(Dimmed(WithoutControls(ReplaceInvalidUtf8(
-                              fmt::format("loading {} ({:.1f} GB)…", checkpoint.model->name,
-                                          static_cast<double>(checkpoint.model->weight_bytes) / 1e9))),
-                          terminal));
-  }
   LoadedModel::Options options;
   options.backend.threads = arguments.threads.value_or(0);
   options.backend.precise = arguments.precise;
   options.engine.context_tokens = arguments.context.value_or(0);
-  options.engine.stream_capacity = arguments.buffer_chunks;
-  auto model = LoadedModel::Load(checkpoint, options);
-  if (progress) terminal.Write("\r\x1b[2K");
-  return model;
+  return LoadedModel::Load(checkpoint, options);
 }
 
 Result<harmony::Conversation> StartConversation(const GenerationArguments& arguments) {

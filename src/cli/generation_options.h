@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "harmony/conversation.h"
+#include "provider/agent_provider.h"
 #include "provider/generation.h"
 
 namespace CLI {
@@ -27,7 +28,7 @@ struct GenerationArguments {
   std::optional<std::uint64_t> seed;
   std::optional<std::int64_t> max_tokens, context;
   std::optional<int> threads;
-  std::size_t buffer_chunks = 64;
+  std::optional<bool> telemetry;
   bool precise = false;
   bool show_reasoning = false;
   bool stats = false;
@@ -48,8 +49,8 @@ Status CheckArguments(const GenerationArguments& arguments);
 // chance.
 SamplingOptions SamplingFor(const GenerationArguments& arguments, bool demo);
 
-// Loads the selected model; says on stderr that the demo answers (once per call, not with --quiet) and, on a
-// terminal, that a large model is being loaded.
+// Loads the selected model without a provider around it, for evaluations; says on stderr that the demo
+// answers (once per call, not with --quiet).
 Result<std::unique_ptr<LoadedModel>> LoadSelectedModel(const GenerationArguments& arguments);
 
 // System message (effort, today's date) and, where there are instructions or tools, the developer message.

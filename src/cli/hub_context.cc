@@ -14,6 +14,7 @@
 #include "cli/terminal.h"
 #include "cli/version.h"
 #include "hub/cache.h"
+#include "provider/from_settings.h"
 #include "settings/paths.h"
 
 namespace gptoss::cli {
@@ -21,37 +22,6 @@ namespace {
 
 // Of the last session: the exit code is made when it is over.
 bool stopped_by_terminate = false;
-
-bool IsSet(const Settings& settings, std::string_view name) {
-  const auto index = FindSetting(name);
-  return index && settings.entry(*index).origin != SettingOrigin::kDefault;
-}
-
-// What a user has set here goes before the variables of the Hub's other clients; what nobody has set leaves
-// them alone.
-Status Apply(const Settings& settings, hub::HubOptions& options) {
-  if (IsSet(settings, "hub.endpoint")) options.endpoint = settings.String("hub.endpoint");
-  while (options.endpoint.ends_with('/')) options.endpoint.pop_back();
-  if (const auto folder = settings.PathIfSet("hub.cache_dir")) {
-    GPTOSS_TRY(const std::filesystem::path expanded, ExpandHome(folder->string()));
-    options.cache_dir = expanded.string();
-  }
-  if (const auto file = settings.PathIfSet("hub.token_file")) {
-    GPTOSS_TRY(const std::filesystem::path expanded, ExpandHome(file->string()));
-    GPTOSS_TRY(std::string text, ReadUserFile(expanded.string()));
-    text.resize(std::min(text.find_first_of("\r\n"), text.size()));
-    options.token = text;
-  }
-  if (IsSet(settings, "hub.max_connections"))
-    options.max_connections = static_cast<int>(settings.Integer("hub.max_connections"));
-  if (IsSet(settings, "hub.part_size")) options.part_bytes = settings.Bytes("hub.part_size");
-  if (IsSet(settings, "hub.retry_limit"))
-    options.retry_limit = static_cast<int>(settings.Integer("hub.retry_limit"));
-  if (IsSet(settings, "hub.stall_timeout")) options.stall_timeout = settings.Time("hub.stall_timeout").length;
-  if (IsSet(settings, "hub.min_free_disk")) options.disk_margin_bytes = settings.Bytes("hub.min_free_disk");
-  if (settings.Bool("hub.offline")) options.offline = true;
-  return {};
-}
 
 }  // namespace
 
@@ -73,8 +43,7 @@ Result<HubContext> OpenHubContext(const std::string& cache_dir) {
   GPTOSS_TRY(const Settings::Pointer settings, LoadSettings(true));
   GPTOSS_TRY(Policy policy, Policy::Load());
   GPTOSS_TRY(std::filesystem::path state, StateDirectory());
-  hub::HubOptions options = hub::HubOptionsFromEnvironment();
-  GPTOSS_CHECK_OK(Apply(*settings, options));
+  GPTOSS_TRY(hub::HubOptions options, HubOptionsFrom(*settings));
   if (!cache_dir.empty()) options.cache_dir = SharedCache(cache_dir).string();
   if (options.cache_dir.empty())
     return Fail(ErrorCode::kFailedPrecondition,

@@ -14,6 +14,7 @@
 #include "model/gguf.h"
 #include "platform/system.h"
 #include "provider/load_tokenizer.h"
+#include "provider/memory_guard.h"
 
 namespace gptoss::cli {
 namespace {
@@ -40,14 +41,21 @@ std::string Bytes(std::uint64_t n) {
   return fmt::format("{:.1f} kB", value / 1e3);
 }
 
-// Keys and values in 16 bits: full layers grow with the context, window layers hold the window and one batch
-// of 512.
-std::uint64_t KvBytes(const ModelConfig& c, std::int64_t context) {
-  std::int64_t positions = 0;
-  for (const LayerType type : c.layer_types) {
-    positions += type == LayerType::kFull ? (context + 255) / 256 * 256 : std::min(context, c.window + 512);
-  }
-  return static_cast<std::uint64_t>(positions * c.kv_heads * c.head_dim * 2 * 2);
+// What the memory guard would say of a load: the same numbers, so that nobody is surprised.
+Json Memory(const Model& model, std::int64_t context, std::uint64_t process) {
+  const CpuBackendOptions backend;
+  const MemoryInfo machine = SystemMemory();
+  const MemoryEstimate estimate = EstimateMemory(model, backend, context, 1, process);
+  const MemoryVerdict verdict = Preflight(model, backend, context, {}, machine, process);
+  return {{"context", context},
+          {"weights", estimate.weights},
+          {"kv", estimate.kv},
+          {"scratch", estimate.scratch},
+          {"process", estimate.process},
+          {"total", estimate.total()},
+          {"available", machine.available},
+          {"fits", verdict.answer == MemoryVerdict::Answer::kGo},
+          {"context_that_fits", verdict.context}};
 }
 
 // GGUF files of gpt-oss do not say which layers look through the window; a few others do.
@@ -57,7 +65,7 @@ bool AssumesWindowLayers(const Model& model) {
   return gguf && !gguf->metadata.contains("gpt-oss.attention.sliding_window_pattern");
 }
 
-Json Describe(const Checkpoint& checkpoint, std::int64_t context) {
+Json Describe(const Checkpoint& checkpoint, std::int64_t context, std::uint64_t process) {
   const Model& model = *checkpoint.model;
   const ModelConfig& c = model.config;
   std::int64_t windows = std::ranges::count(c.layer_types, LayerType::kSlidingWindow);
@@ -75,7 +83,6 @@ Json Describe(const Checkpoint& checkpoint, std::int64_t context) {
       tokenizer["error"] = loaded.error().message;
     }
   }
-  const std::uint64_t kv = KvBytes(c, context);
   const LayerWeights& layer = model.layers.front();
   return {
       {"name", model.name},
@@ -104,12 +111,7 @@ Json Describe(const Checkpoint& checkpoint, std::int64_t context) {
       {"tokenizer", std::move(tokenizer)},
       {"chat_template", checkpoint.chat_template ? Json{{"sha256", Sha256(checkpoint.chat_template->bytes())}}
                                                  : Json(nullptr)},
-      {"memory",
-       {{"context", context},
-        {"weights", model.weight_bytes},
-        {"kv", kv},
-        {"total", model.weight_bytes + kv},
-        {"available", SystemMemory().available}}},
+      {"memory", Memory(model, context, process)},
   };
 }
 
@@ -147,11 +149,16 @@ std::string Table(const Json& d) {
   out += d["chat_template"].is_null()
              ? "  chat template none (not needed: Harmony is rendered by gptoss itself)\n"
              : fmt::format("  chat template sha256 {}\n", d["chat_template"]["sha256"].get<std::string>());
-  const auto total = memory["total"].get<std::uint64_t>(),
-             available = memory["available"].get<std::uint64_t>();
-  out += fmt::format("  memory        {} for weights and {} for a context of {} tokens; {} available{}\n",
-                     Bytes(memory["weights"].get<std::uint64_t>()), Bytes(memory["kv"].get<std::uint64_t>()),
-                     number(memory["context"]), Bytes(available), total > available ? ": not enough" : "");
+  const auto bytes = [&](const char* part) { return Bytes(memory[part].get<std::uint64_t>()); };
+  const bool fits = memory["fits"].get<bool>();
+  const std::int64_t other = number(memory["context_that_fits"]);
+  out += fmt::format(
+      "  memory        {}: {} of weights, {} for a context of {} tokens, {} to work in; {} available{}\n",
+      bytes("total"), bytes("weights"), bytes("kv"), number(memory["context"]), bytes("scratch"),
+      bytes("available"),
+      fits        ? ""
+      : other > 0 ? fmt::format(": enough for a context of {}", other)
+                  : ": not enough");
   return out;
 }
 
@@ -168,13 +175,14 @@ void AddInspectCommand(CLI::App& app, int& exit_code) {
       ->check(CLI::Range(1, 1 << 24));
   command->add_flag("--json", options->json, "one JSON object");
   command->callback([options, &exit_code] {
+    const std::uint64_t process = ResidentMemory();  // before anything of the model is read
     const auto checkpoint = OpenSelectedCheckpoint(options->path.empty() ? options->model : options->path);
     if (!checkpoint) {
       Complain(checkpoint.error().message);
       exit_code = ExitCode(checkpoint.error().code);
       return;
     }
-    const Json description = Describe(*checkpoint, options->context);
+    const Json description = Describe(*checkpoint, options->context, process);
     StandardOutput().Write(options->json ? DumpJson(description) + "\n" : Table(description));
   });
 }

@@ -11,8 +11,8 @@
 #include "cli/license_flow.h"
 #include "cli/terminal.h"
 #include "cli/version.h"
+#include "hub/begun.h"
 #include "hub/byte_progress.h"
-#include "hub/cache.h"
 #include "hub/catalog.h"
 #include "platform/system.h"
 
@@ -23,12 +23,6 @@ std::string_view HostOf(std::string_view url) {
   const std::size_t scheme = url.find("://");
   if (scheme != std::string_view::npos) url.remove_prefix(scheme + 3);
   return url.substr(0, url.find('/'));
-}
-
-std::string LicenseId(const hub::Listing& listing) {
-  if (!listing.license.empty() && listing.license != "other") return listing.license;
-  if (!listing.license_name.empty()) return listing.license_name;
-  return listing.license.empty() ? std::string(kNoLicense) : listing.license;
 }
 
 std::uint64_t Missing(const hub::InstallPlan& plan) {
@@ -74,7 +68,7 @@ std::string Facts(const HubContext& context, const hub::InstallPlan& plan) {
        fmt::format("needs {} in {}; {} are free", HumanBytes(plan.disk_needed_bytes),
                    context.options.cache_dir, HumanBytes(plan.disk_free_bytes)));
   Fact(text, "memory", MemoryVerdict(plan, entry));
-  Fact(text, "licence", LicenseTitle(LicenseId(listing), listing.license_name));
+  Fact(text, "licence", LicenseTitle(hub::LicenseIdOf(listing), listing.license_name));
   if (const hub::LicenseInfo* license = hub::FindLicense(listing.license)) {
     Fact(text, "", license->summary);
     Fact(text, "",
@@ -102,7 +96,7 @@ Json PlanEvent(const hub::InstallPlan& plan) {
           {"repository", plan.listing.repository},
           {"revision", plan.reference.revision},
           {"commit", plan.listing.commit},
-          {"license", LicenseId(plan.listing)},
+          {"license", hub::LicenseIdOf(plan.listing)},
           {"files", plan.listing.files.size()},
           {"total_bytes", plan.total_bytes},
           {"present_bytes", plan.present_bytes},
@@ -126,25 +120,12 @@ Status CheckDisk(const HubContext& context, const hub::InstallPlan& plan) {
 }
 
 Licensed LicensedBy(const hub::InstallPlan& plan) {
-  return {plan.model, plan.listing.repository, plan.listing.commit, LicenseId(plan.listing),
+  return {plan.model, plan.listing.repository, plan.listing.commit, hub::LicenseIdOf(plan.listing),
           plan.listing.license_name};
 }
 
-// What an install has begun, so that `list` and `delete` know of its partial files.
 hub::Manifest Begun(const HubContext& context, const InstallRequest& request, const hub::InstallPlan& plan) {
-  hub::Manifest manifest;
-  manifest.model = plan.model;
-  manifest.repository = plan.listing.repository;
-  manifest.revision = plan.reference.revision;
-  manifest.commit = plan.listing.commit;
-  manifest.include = request.options.include;
-  manifest.exclude = request.options.exclude;
-  manifest.folder =
-      hub::RepositoryCache(context.options.cache_dir, plan.listing.repository).snapshot(plan.listing.commit);
-  manifest.license = LicenseId(plan.listing);
-  for (const hub::FileEntry& file : plan.listing.files)
-    manifest.files.push_back({.path = file.path, .size = file.size, .hash = file.hash});
-  return manifest;
+  return hub::BegunManifest(plan, request.options, context.options.cache_dir);
 }
 
 // Every connection may tell of the same trouble: it is news every few seconds.

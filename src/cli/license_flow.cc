@@ -50,8 +50,9 @@ std::string LicenseTitle(const std::string& license, const std::string& name) {
 
 Result<std::string> Acknowledge(const HubContext& context, HubSession& session, const Licensed& what,
                                 bool accept, bool may_ask) {
-  GPTOSS_TRY(const auto known,
-             FindAcknowledgement(context.state, what.repository, what.commit, what.license));
+  // A folder of files that no Hub has named a commit for.
+  const std::string revision = what.commit.empty() ? "local" : what.commit;
+  GPTOSS_TRY(const auto known, FindAcknowledgement(context.state, what.repository, revision, what.license));
   if (known) return known->how;
   std::string how;
   if (accept) {
@@ -71,8 +72,7 @@ Result<std::string> Acknowledge(const HubContext& context, HubSession& session, 
   }
   GPTOSS_CHECK_OK(CreatePrivateFolders(context.state));
   GPTOSS_CHECK_OK(RecordAcknowledgement(
-      context.state,
-      {.model = what.repository, .revision = what.commit, .licence = what.license, .how = how}));
+      context.state, {.model = what.repository, .revision = revision, .licence = what.license, .how = how}));
   return how;
 }
 

@@ -6,10 +6,11 @@
 
 #include "base/error.h"
 #include "cli/hub_context.h"
+#include "hub/begun.h"
 
 namespace gptoss::cli {
 
-inline constexpr std::string_view kNoLicense = "none named";
+using hub::kNoLicense;
 
 // What is under which licence: all that an acknowledgement is about.
 struct Licensed {

@@ -95,6 +95,7 @@ int Main(int argc, char** argv) {
   gptoss::cli::AddInspectCommand(app, exit_code);
   gptoss::cli::AddConfigCommand(app, exit_code);
   gptoss::cli::AddDoctorCommand(app, exit_code);
+  gptoss::cli::AddStatsCommand(app, exit_code);
   gptoss::cli::AddTokenizeCommand(app, exit_code);
   gptoss::cli::AddHarmonyCommand(app, exit_code);
   gptoss::cli::AddEvalCommand(app, exit_code);

@@ -13,7 +13,9 @@
 #include "hub/catalog.h"
 #include "hub/manifest.h"
 #include "provider/generation.h"
+#include "provider/hub_source.h"
 #include "settings/paths.h"
+#include "settings/policy.h"
 
 namespace gptoss::cli {
 
@@ -114,6 +116,16 @@ Result<Checkpoint> OpenSelected(const SelectedModel& selected) {
 Result<Checkpoint> OpenSelectedCheckpoint(const std::string& model) {
   GPTOSS_TRY(const SelectedModel selected, SelectModel(model));
   return OpenSelected(selected);
+}
+
+Status CheckAllowed(const SelectedModel& selected) {
+  if (selected.demo()) return {};
+  GPTOSS_TRY(const Policy policy, Policy::Load());
+  GPTOSS_TRY(const fs::path state, StateDirectory());
+  const hub::ManifestStore installed(state);
+  if (selected.kind == SelectedModel::Kind::kPath) return CheckMayLoad(policy, selected.path, installed);
+  GPTOSS_TRY(const hub::Manifest manifest, installed.Find(selected.name));
+  return CheckMayLoad(policy, manifest, state);
 }
 
 std::string SelectionNotice(const SelectedModel& selected) {

@@ -38,6 +38,9 @@ Result<SelectedModel> SelectModel(const std::string& model);
 Result<Checkpoint> OpenSelected(const SelectedModel& selected);
 Result<Checkpoint> OpenSelectedCheckpoint(const std::string& model);
 
+// May it be loaded here? kPermissionDenied with the policy's rule and its file. The demo may always.
+Status CheckAllowed(const SelectedModel& selected);
+
 // One sentence about who answers when nobody chose; "" where somebody did.
 std::string SelectionNotice(const SelectedModel& selected);
 

@@ -11,72 +11,44 @@ namespace {
 constexpr std::string_view kThinking = "thinking…";
 constexpr std::string_view kEraseLine = "\r\x1b[2K";
 
-std::string_view RouteType(harmony::Route route) {
-  switch (route) {
-    case harmony::Route::kReasoning:
+std::string_view ChunkType(StreamChunk::Channel channel) {
+  switch (channel) {
+    case StreamChunk::Channel::kAnalysis:
       return "reasoning";
-    case harmony::Route::kPreamble:
+    case StreamChunk::Channel::kCommentary:
       return "preamble";
-    case harmony::Route::kAnswer:
-    case harmony::Route::kUnchannelled:
+    case StreamChunk::Channel::kFinal:
       return "answer";
-    case harmony::Route::kToolCall:
+    case StreamChunk::Channel::kToolCall:
       return "tool_call";
   }
   return "answer";
 }
 
-bool IsAnswer(harmony::Route route) {
-  return route == harmony::Route::kAnswer || route == harmony::Route::kUnchannelled;
-}
-
-// The call that this event completes. One that the end of the ids cut off is none: whoever runs tools must
-// not see half of its arguments.
-const harmony::ParsedMessage* FinishedCall(const harmony::ParserEvent& event,
-                                           const harmony::StreamParser& parser) {
-  if (event.kind != harmony::ParserEvent::Kind::kMessageEnd || event.route != harmony::Route::kToolCall ||
-      event.message >= parser.messages().size())
-    return nullptr;
-  const harmony::ParsedMessage& message = parser.messages()[event.message];
-  return message.stop == "eos" ? nullptr : &message;
-}
-
-// For the end of a turn whose call no event had shown as finished (<|endoftext|> behind it).
-const harmony::ParsedMessage* LastCall(const TurnResult& result) {
-  if (result.end != TurnEnd::kToolCall) return nullptr;
-  for (auto it = result.messages.rbegin(); it != result.messages.rend(); ++it)
-    if (it->route == harmony::Route::kToolCall) return &*it;
-  return nullptr;
-}
-
 }  // namespace
 
-Json ToolCallJson(const harmony::ParsedMessage& call) {
-  std::string_view name = call.recipient ? std::string_view(*call.recipient) : std::string_view();
-  constexpr std::string_view kPrefix = "functions.";
-  if (name.starts_with(kPrefix)) name.remove_prefix(kPrefix.size());
-  auto arguments = ParseJson(call.content);
-  return Json{{"name", std::string(name)}, {"arguments", arguments ? *arguments : Json(call.content)}};
+Json ToolCallJson(const ToolCall& call) {
+  auto arguments = ParseJson(call.arguments);
+  return Json{{"name", call.name}, {"arguments", arguments ? *arguments : Json(call.arguments)}};
 }
 
-double TokensPerSecond(const GenerationStats& stats) {
-  // The first token comes out of the prefill; the others are what decoding took its time for.
-  const double decoded = static_cast<double>(stats.generated_tokens - 1);
-  return decoded > 0 && stats.decode_seconds > 0 ? decoded / stats.decode_seconds : 0.0;
-}
-
-std::string StatsLine(const GenerationStats& stats) {
-  std::string line = fmt::format("{} prompt tokens", stats.prompt_tokens);
-  if (stats.reused_tokens > 0) line += fmt::format(" ({} reused)", stats.reused_tokens);
+std::string StatsLine(const StreamUsage& usage) {
+  std::string line = fmt::format("{} prompt tokens", usage.prompt_tokens);
+  if (usage.cached_tokens > 0) line += fmt::format(" ({} reused)", usage.cached_tokens);
   line += fmt::format(", first token after {:.2f} s, {} tokens at {:.1f} tokens/s, peak memory {:.0f} MB",
-                      stats.first_token_seconds, stats.generated_tokens, TokensPerSecond(stats),
+                      usage.first_token_ms / 1000, usage.generated_tokens, usage.tokens_per_second,
                       static_cast<double>(PeakResidentMemory()) / 1e6);
   return line;
 }
 
-void TextReporter::Begin(LoadedModel& /*model*/, bool /*demo*/) {
+bool HasAnswer(const StreamDone& done) {
+  return done.end == TurnEnd::kToolCall || done.answer.find_first_not_of(" \t\r\n") != std::string::npos;
+}
+
+void TextReporter::Begin(const ModelFacts& /*model*/, bool /*demo*/) {
   newlines_held_ = 0;
-  answered_ = called_ = aside_open_ = false;
+  answered_ = aside_open_ = false;
+  message_ = -1;
   ShowThinking();
 }
 
@@ -121,96 +93,95 @@ void TextReporter::EndAside() {
   aside_open_ = false;
 }
 
-void TextReporter::Event(const harmony::ParserEvent& event, const harmony::StreamParser& parser) {
-  using Kind = harmony::ParserEvent::Kind;
-  if (event.kind == Kind::kTextDelta) {
-    if (IsAnswer(event.route)) Answer(event.text);
-    if (event.route == harmony::Route::kPreamble && !options_.quiet) Aside(event.text, false);
-    if (event.route == harmony::Route::kReasoning && options_.show_reasoning) Aside(event.text, true);
-  } else if (event.kind == Kind::kMessageStart && IsAnswer(event.route) && answered_) {
-    newlines_held_ = 2;  // a second final message: set apart
-  } else if (event.kind == Kind::kMessageEnd) {
+void TextReporter::Chunk(const StreamChunk& chunk) {
+  if (chunk.message_id != message_) {
     EndAside();
-    if (const auto* call = FinishedCall(event, parser)) Call(*call);
+    // A second final message is set apart.
+    if (chunk.channel == StreamChunk::Channel::kFinal && answered_) newlines_held_ = 2;
+    message_ = chunk.message_id;
+  }
+  switch (chunk.channel) {
+    case StreamChunk::Channel::kFinal:
+      return Answer(chunk.text);
+    case StreamChunk::Channel::kCommentary:
+      if (!options_.quiet) Aside(chunk.text, false);
+      return;
+    case StreamChunk::Channel::kAnalysis:
+      if (options_.show_reasoning) Aside(chunk.text, true);
+      return;
+    case StreamChunk::Channel::kToolCall:
+      return;  // told whole, at the end
   }
 }
 
-void TextReporter::Call(const harmony::ParsedMessage& call) {
-  HideThinking();
+void TextReporter::Call(const ToolCall& call) {
   if (answered_) out_.Write("\n");
   answered_ = false;
   newlines_held_ = 0;
-  called_ = true;
   out_.Write(DumpJson(Json{{"tool_call", ToolCallJson(call)}}) + "\n");
 }
 
-void TextReporter::End(const TurnResult& result) {
+void TextReporter::End(const StreamDone& done) {
   HideThinking();
   EndAside();
-  // Whatever route it came by: an answer that the result holds reaches the reader.
-  if (!answered_ && !called_ && !result.answer.empty()) Answer(result.answer);
-  if (const auto* call = LastCall(result); call != nullptr && !called_) Call(*call);
+  // Whatever way it came: an answer that the end holds reaches the reader.
+  if (!answered_ && !done.answer.empty()) Answer(done.answer);
+  for (const ToolCall& call : done.tool_calls) Call(call);
   if (answered_) out_.Write("\n");
-  if (result.end == TurnEnd::kAnswer || result.end == TurnEnd::kToolCall) {
-    if (result.retried && !options_.quiet)
+  if (done.end == TurnEnd::kAnswer || done.end == TurnEnd::kToolCall) {
+    if (done.retried && !options_.quiet)
       Remark("the model stopped without an answer and was asked once more.");
-  } else if (result.end == TurnEnd::kCancelled) {
+  } else if (done.end == TurnEnd::kCancelled) {
     if (!answered_ && err_.is_terminal()) err_.Write("\n");
-  } else if (!result.explanation.empty()) {
-    Complain(result.explanation);
+  } else if (!done.explanation.empty()) {
+    Complain(done.explanation);
   }
-  if (options_.stats && !options_.quiet) err_.Write(Dimmed(StatsLine(result.stats), err_) + "\n");
+  if (options_.stats && !options_.quiet) err_.Write(Dimmed(StatsLine(done.usage), err_) + "\n");
 }
 
-void JsonReporter::Begin(LoadedModel& model, bool demo) {
-  answered_ = called_ = false;
+void JsonReporter::Begin(const ModelFacts& model, bool demo) {
+  answered_ = false;
   out_.Write(DumpJson(Json{{"type", "start"},
-                           {"model", model.model().name},
+                           {"model", model.name},
                            {"demo", demo},
-                           {"context_tokens", model.engine().context_tokens()},
-                           {"backend", model.engine().backend_description()}}) +
+                           {"context_tokens", model.context_tokens},
+                           {"backend", model.backend}}) +
              "\n");
 }
 
-void JsonReporter::Event(const harmony::ParserEvent& event, const harmony::StreamParser& parser) {
-  using Kind = harmony::ParserEvent::Kind;
-  if (event.kind == Kind::kTextDelta && event.route != harmony::Route::kToolCall && !event.text.empty()) {
-    answered_ = answered_ || IsAnswer(event.route);
-    out_.Write(DumpJson(Json{{"type", std::string(RouteType(event.route))}, {"delta", event.text}}) + "\n");
+void JsonReporter::Chunk(const StreamChunk& chunk) {
+  if (chunk.channel == StreamChunk::Channel::kToolCall) return;  // told whole, at the end
+  answered_ = answered_ || chunk.channel == StreamChunk::Channel::kFinal;
+  out_.Write(DumpJson(Json{{"type", std::string(ChunkType(chunk.channel))}, {"delta", chunk.text}}) + "\n");
+}
+
+void JsonReporter::End(const StreamDone& done) {
+  if (!answered_ && !done.answer.empty())
+    out_.Write(DumpJson(Json{{"type", "answer"}, {"delta", done.answer}}) + "\n");
+  for (const ToolCall& call : done.tool_calls) {
+    Json line{{"type", "tool_call"}};
+    line.update(ToolCallJson(call));
+    out_.Write(DumpJson(line) + "\n");
   }
-  if (const auto* call = FinishedCall(event, parser)) Call(*call);
-}
-
-void JsonReporter::Call(const harmony::ParsedMessage& call) {
-  called_ = true;
-  Json line{{"type", "tool_call"}};
-  line.update(ToolCallJson(call));
-  out_.Write(DumpJson(line) + "\n");
-}
-
-void JsonReporter::End(const TurnResult& result) {
-  if (!answered_ && !result.answer.empty())
-    out_.Write(DumpJson(Json{{"type", "answer"}, {"delta", result.answer}}) + "\n");
-  if (const auto* call = LastCall(result); call != nullptr && !called_) Call(*call);
   const bool failed =
-      result.end == TurnEnd::kError || result.end == TurnEnd::kNoAnswer ||
-      ((result.end == TurnEnd::kContextLimit || result.end == TurnEnd::kMaxTokens) && result.answer.empty());
+      done.end == TurnEnd::kError || done.end == TurnEnd::kNoAnswer ||
+      ((done.end == TurnEnd::kContextLimit || done.end == TurnEnd::kMaxTokens) && !HasAnswer(done));
   if (failed) {
-    out_.Write(DumpJson(Json{{"type", "error"}, {"message", result.explanation}}) + "\n");
-    Complain(result.explanation);
+    out_.Write(DumpJson(Json{{"type", "error"}, {"message", done.explanation}}) + "\n");
+    Complain(done.explanation);
   }
-  const GenerationStats& stats = result.stats;
-  Json line{{"type", "end"}, {"reason", std::string(TurnEndName(result.end))}};
-  if (!result.explanation.empty()) line["explanation"] = result.explanation;
-  line["retried"] = result.retried;
-  line["flags"] = result.flags;
-  line["usage"] = Json{{"prompt_tokens", stats.prompt_tokens},
-                       {"reused_tokens", stats.reused_tokens},
-                       {"generated_tokens", stats.generated_tokens},
-                       {"first_token_seconds", stats.first_token_seconds},
-                       {"tokens_per_second", TokensPerSecond(stats)},
+  const StreamUsage& usage = done.usage;
+  Json line{{"type", "end"}, {"reason", std::string(TurnEndName(done.end))}};
+  if (!done.explanation.empty()) line["explanation"] = done.explanation;
+  line["retried"] = done.retried;
+  line["flags"] = done.repairs;
+  line["usage"] = Json{{"prompt_tokens", usage.prompt_tokens},
+                       {"reused_tokens", usage.cached_tokens},
+                       {"generated_tokens", usage.generated_tokens},
+                       {"first_token_seconds", usage.first_token_ms / 1000},
+                       {"tokens_per_second", usage.tokens_per_second},
                        {"peak_memory_bytes", PeakResidentMemory()},
-                       {"seed", stats.seed}};
+                       {"seed", usage.seed}};
   out_.Write(DumpJson(line) + "\n");
 }
 

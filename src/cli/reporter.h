@@ -2,23 +2,24 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "base/json.h"
 #include "cli/terminal.h"
-#include "provider/generation.h"
+#include "provider/agent_provider.h"
 
 namespace gptoss::cli {
 
-// Called on the main thread: Begin, Event…, End for each turn.
+// Begin and End on the main thread, Chunk… between them on the provider's, while the main thread waits.
 class Reporter {
  public:
   virtual ~Reporter() = default;
-  virtual void Begin(LoadedModel& model, bool demo) = 0;
-  virtual void Event(const harmony::ParserEvent& event, const harmony::StreamParser& parser) = 0;
-  virtual void End(const TurnResult& result) = 0;
+  virtual void Begin(const ModelFacts& model, bool demo) = 0;
+  virtual void Chunk(const StreamChunk& chunk) = 0;
+  virtual void End(const StreamDone& done) = 0;
 };
 
 struct TextReporterOptions {
@@ -37,13 +38,13 @@ class TextReporter : public Reporter {
   void set_options(TextReporterOptions options) { options_ = options; }
   const TextReporterOptions& options() const { return options_; }
 
-  void Begin(LoadedModel& model, bool demo) override;
-  void Event(const harmony::ParserEvent& event, const harmony::StreamParser& parser) override;
-  void End(const TurnResult& result) override;
+  void Begin(const ModelFacts& model, bool demo) override;
+  void Chunk(const StreamChunk& chunk) override;
+  void End(const StreamDone& done) override;
 
  private:
   void Answer(std::string_view text);
-  void Call(const harmony::ParsedMessage& call);
+  void Call(const ToolCall& call);
   void Aside(std::string_view text, bool dim);
   void EndAside();
   void ShowThinking();
@@ -54,8 +55,8 @@ class TextReporter : public Reporter {
   TextReporterOptions options_;
   std::size_t newlines_held_ = 0;  // trailing newlines wait: the end of the answer drops them
   bool answered_ = false;
-  bool called_ = false;
-  bool aside_open_ = false;  // text on err that has no newline yet
+  std::int32_t message_ = -1;  // that the last chunk belonged to
+  bool aside_open_ = false;    // text on err that has no newline yet
   bool thinking_ = false;
 };
 
@@ -63,21 +64,20 @@ class TextReporter : public Reporter {
 class JsonReporter : public Reporter {
  public:
   explicit JsonReporter(Output& out) : out_(out) {}
-  void Begin(LoadedModel& model, bool demo) override;
-  void Event(const harmony::ParserEvent& event, const harmony::StreamParser& parser) override;
-  void End(const TurnResult& result) override;
+  void Begin(const ModelFacts& model, bool demo) override;
+  void Chunk(const StreamChunk& chunk) override;
+  void End(const StreamDone& done) override;
 
  private:
-  void Call(const harmony::ParsedMessage& call);
   Output& out_;
   bool answered_ = false;
-  bool called_ = false;
 };
 
 // {"name", "arguments"}: the arguments as JSON if they are, else the text itself.
-Json ToolCallJson(const harmony::ParsedMessage& call);
+Json ToolCallJson(const ToolCall& call);
 // "124 prompt tokens (100 reused), first token after 0.05 s, 80 tokens at 210.0 tokens/s, peak memory 45 MB"
-std::string StatsLine(const GenerationStats& stats);
-double TokensPerSecond(const GenerationStats& stats);
+std::string StatsLine(const StreamUsage& usage);
+// An answer, a call, or at least the beginning of an answer.
+bool HasAnswer(const StreamDone& done);
 
 }  // namespace gptoss::cli

@@ -11,7 +11,7 @@
 #include "cli/generation_options.h"
 #include "cli/input.h"
 #include "cli/interrupt.h"
-#include "cli/model_option.h"
+#include "cli/model_provider.h"
 #include "cli/reporter.h"
 #include "cli/terminal.h"
 
@@ -38,14 +38,14 @@ Result<std::string> ReadPrompt(const RunArguments& arguments) {
   return prompt;
 }
 
-int TurnExitCode(const TurnResult& result) {
-  switch (result.end) {
+int TurnExitCode(const StreamDone& done) {
+  switch (done.end) {
     case TurnEnd::kAnswer:
     case TurnEnd::kToolCall:
       return 0;
     case TurnEnd::kMaxTokens:
     case TurnEnd::kContextLimit:
-      return result.answer.empty() ? 1 : 0;  // a beginning of an answer is one, and stderr says so
+      return HasAnswer(done) ? 0 : 1;  // a beginning of an answer is one, and stderr says so
     case TurnEnd::kCancelled:
       return 130;
     case TurnEnd::kNoAnswer:
@@ -58,12 +58,16 @@ int TurnExitCode(const TurnResult& result) {
 Result<int> Run(RunArguments& arguments) {
   GPTOSS_CHECK_OK(ApplySettings(arguments));
   GPTOSS_CHECK_OK(CheckArguments(arguments));
-  GPTOSS_TRY(harmony::Conversation conversation, StartConversation(arguments));
+  GPTOSS_TRY(const harmony::Conversation conversation, StartConversation(arguments));
   GPTOSS_TRY(std::string prompt, ReadPrompt(arguments));
-  conversation.messages.push_back(harmony::UserMessage(std::move(prompt)));
-  GPTOSS_TRY(const std::unique_ptr<LoadedModel> model, LoadSelectedModel(arguments));
-  GPTOSS_TRY(const SelectedModel selected, SelectModel(arguments.model));
-  const bool demo = selected.demo();
+  GPTOSS_TRY(const Answering answering, OpenProvider(arguments));
+  GptOssAgentProvider& provider = *answering.provider;
+  const bool demo = answering.selected.demo();
+  const CancelSource cancel;
+  InterruptHandler interrupt;
+  interrupt.BeginTurn(cancel);
+  GPTOSS_CHECK_OK(LoadShown(answering, arguments.quiet, cancel.token()));
+  GPTOSS_TRY(const SessionId session, provider.Resume(conversation));
 
   Output& out = StandardOutput();
   TextReporter text(
@@ -72,25 +76,20 @@ Result<int> Run(RunArguments& arguments) {
   JsonReporter json(out);
   Reporter& reporter = arguments.json ? static_cast<Reporter&>(json) : text;
 
-  const CancelSource cancel;
-  InterruptHandler interrupt;
-  interrupt.BeginTurn(cancel);
-  TurnOptions options;
-  options.sampling = SamplingFor(arguments, demo);
-  options.max_tokens = arguments.max_tokens.value_or(0);
-  options.cancel = cancel.token();
-  reporter.Begin(*model, demo);
-  const TurnResult result = model->RunTurn(
-      conversation, options, [&](const harmony::ParserEvent& event, const harmony::StreamParser& parser) {
-        reporter.Event(event, parser);
-        if (!out.ok()) cancel.Cancel();  // nobody reads: stop working
-      });
+  reporter.Begin(provider.model(), demo);
+  const StreamDone done = RunTurn(provider, session, std::move(prompt), StreamOptionsFor(arguments, demo),
+                                  cancel.token(), [&](const StreamChunk& chunk) {
+                                    reporter.Chunk(chunk);
+                                    return out.ok();  // nobody reads: stop working
+                                  });
   interrupt.EndTurn();
   const bool lost_reader = !out.ok();
-  if (!lost_reader) reporter.End(result);
+  if (!lost_reader) reporter.End(done);
+  if (const std::string problem = provider.telemetry_problem(); !problem.empty() && !arguments.quiet)
+    Remark(problem);
   GPTOSS_CHECK_OK(out.status());
   if (lost_reader || out.closed()) return 0;
-  return interrupt.terminated() ? 143 : TurnExitCode(result);
+  return interrupt.terminated() ? 143 : TurnExitCode(done);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "platform/system.h"
+#include "provider/hub_source.h"
 #include "provider/model_keeper.h"
 #include "provider/session.h"
 #include "provider/stream_mapper.h"
@@ -87,9 +88,12 @@ class Provider final : public GptOssAgentProvider {
   void OnMemoryPressure(MemoryPressure pressure) override { keeper_.OnMemoryPressure(pressure); }
   MemoryWatermark memory() const override { return keeper_.memory(); }
   MetricsSnapshot metrics() const override { return telemetry_.metrics(); }
+  ModelFacts model() const override { return keeper_.facts(); }
+  std::string telemetry_problem() const override { return telemetry_.problem(); }
 
   Result<SessionId> StartSession(const SessionOptions& options) override {
-    return Add(NewConversation(options, options_.effort.value_or(options.effort)));
+    const auto effort = options.effort ? options.effort : options_.effort;
+    return Add(NewConversation(options, effort.value_or(harmony::ReasoningEffort::kMedium)));
   }
   Result<SessionId> Resume(const harmony::Conversation& snapshot) override {
     if (snapshot.messages.empty() || snapshot.messages.front().role != harmony::Role::kSystem) {
@@ -161,7 +165,9 @@ class Provider final : public GptOssAgentProvider {
     SamplingOptions sampling;
     sampling.temperature = options.temperature.value_or(options_.temperature);
     sampling.top_p = options.top_p.value_or(options_.top_p);
-    sampling.seed = options.seed;
+    sampling.top_k = options.top_k.value_or(options_.top_k);
+    sampling.min_p = options.min_p.value_or(options_.min_p);
+    sampling.seed = options.seed ? options.seed : options_.seed;
     return sampling;
   }
 
@@ -209,6 +215,8 @@ class Provider final : public GptOssAgentProvider {
 
   // One turn, on its session's thread.
   void Run(const SessionId& id, harmony::Conversation& history, TurnJob& job);
+  static void Keep(const StreamOptions& options, const TurnResult& result, harmony::Conversation&& asked,
+                   harmony::Conversation& history);
   void Remember(const StreamDone& done, const TurnResult& result);
 
   const ProviderOptions options_;
@@ -236,7 +244,7 @@ void Provider::Run(const SessionId& id, harmony::Conversation& history, TurnJob&
     for (harmony::Message& message : job.messages) conversation.messages.push_back(std::move(message));
     TurnOptions options;
     options.sampling = Sampling(job.options);
-    options.max_tokens = job.options.max_tokens;
+    options.max_tokens = job.options.max_tokens > 0 ? job.options.max_tokens : options_.max_tokens;
     options.conversation_key = id;
     options.cancel = job.cancel.token();
     result = lease->model().RunTurn(
@@ -244,9 +252,7 @@ void Provider::Run(const SessionId& id, harmony::Conversation& history, TurnJob&
           mapper.Event(event, parser);
         });
     done = mapper.Finish(result);
-    AppendTurn(result, conversation);
-    // A request that was refused leaves the conversation as it was, so that it can be put differently.
-    if (result.end != TurnEnd::kError) history = std::move(conversation);
+    Keep(job.options, result, std::move(conversation), history);
   } else {
     const Error& error = lease.error();
     result.end = error.code == ErrorCode::kCancelled ? TurnEnd::kCancelled : TurnEnd::kError;
@@ -256,6 +262,20 @@ void Provider::Run(const SessionId& id, harmony::Conversation& history, TurnJob&
   }
   Remember(done, result);
   job.on_done(done);
+}
+
+// A request that was refused leaves the conversation as it was, so that it can be put differently.
+void Provider::Keep(const StreamOptions& options, const TurnResult& result, harmony::Conversation&& asked,
+                    harmony::Conversation& history) {
+  if (result.end == TurnEnd::kError) return;
+  if (options.keep_unanswered || result.end == TurnEnd::kAnswer) {
+    AppendTurn(result, asked);
+  } else if (result.answer.empty()) {
+    return;
+  } else {  // cut short: as far as its reader saw it
+    asked.messages.push_back(harmony::AssistantMessage("final", result.answer));
+  }
+  history = std::move(asked);
 }
 
 void Provider::Remember(const StreamDone& done, const TurnResult& result) {
@@ -272,6 +292,11 @@ void Provider::Remember(const StreamDone& done, const TurnResult& result) {
   record.repaired = done.repaired;
   record.stop_reason = done.stop_reason;
   telemetry_.Record(record, result.stats.decode_seconds, done.end == TurnEnd::kError);
+  if (options_.log) {
+    options_.log(LogLevel::kDebug,
+                 fmt::format("a turn ended by {}: {} prompt tokens, {} generated", record.stop_reason,
+                             record.prompt_tokens, record.generated_tokens));
+  }
   telemetry_.SetActive(--active_);
 }
 
@@ -286,8 +311,12 @@ Result<std::unique_ptr<GptOssAgentProvider>> GptOssAgentProvider::Create(
   SamplingOptions sampling;
   sampling.temperature = options.temperature;
   sampling.top_p = options.top_p;
+  sampling.top_k = options.top_k;
+  sampling.min_p = options.min_p;
   GPTOSS_CHECK_OK(ValidateSampling(sampling));
-  if (source == nullptr) source = LocalModelSource(options.model);
+  if (source == nullptr) {
+    GPTOSS_TRY(source, DefaultModelSource(options.model));
+  }
   try {
     auto provider = std::make_unique<Provider>(std::move(options), std::move(source));
     GPTOSS_CHECK_OK(provider->StartThreads());

@@ -1,5 +1,10 @@
 // One model's life for any program: is it there, load it, talk to it, let it go. The contract with its
-// states, rules and examples is docs/provider.md.
+// states, rules and examples is docs/provider.md; a whole program is in examples/agent.
+//
+//   auto provider = GptOssAgentProvider::Create({.model = "gpt-oss-20b"}, nullptr);
+//   const auto session = (*provider)->StartSession({.instructions = "Be brief."});
+//   (*provider)->Stream(*session, "What is a mutex?", {.max_tokens = 400},
+//                       [](const StreamChunk& chunk) { … }, [](const StreamDone& done) { … });
 #pragma once
 
 #include <chrono>
@@ -16,6 +21,7 @@
 #include "platform/memory_pressure.h"
 #include "provider/availability.h"
 #include "provider/generation.h"
+#include "provider/log.h"
 #include "provider/memory_guard.h"
 #include "provider/telemetry.h"
 
@@ -51,22 +57,29 @@ struct StreamDone {
       stop_reason;     // "answer", "tool_call", "stop_string", "max_tokens", "context_limit", "cancelled", …
   std::string answer;  // what the kFinal chunks say, whole
   std::vector<ToolCall> tool_calls;
-  std::string explanation;     // one sentence unless it ended well: what happened, what to do
-  std::optional<Error> error;  // with TurnEnd::kError
-  bool repaired = false;       // the model's output was malformed somewhere and was put right
+  std::string explanation;           // one sentence unless it ended well: what happened, what to do
+  std::optional<Error> error;        // with TurnEnd::kError
+  bool repaired = false;             // the model's output was malformed somewhere and was put right
+  std::vector<std::string> repairs;  // what was repaired, by the parser's names for it
+  bool retried = false;              // the model stopped without an answer and was asked once more
   StreamUsage usage;
 };
 
 struct StreamOptions {
   std::optional<double> temperature;  // default 0.7 (settings)
   std::optional<double> top_p;        // default 0.9
-  std::int64_t max_tokens = 0;        // 0: none
+  std::optional<std::int32_t> top_k;  // default 0: off
+  std::optional<double> min_p;        // default 0: off
+  std::int64_t max_tokens = 0;        // 0: the provider's default
   std::optional<harmony::ReasoningEffort> effort;
   std::vector<std::string>
       stop;  // the answer ends before the first of these; at most 16 of at most 256 bytes
   std::optional<harmony::ToolNamespace> tools;  // functions for this turn and the following ones
   std::optional<std::uint64_t> seed;
   std::optional<std::chrono::milliseconds> keep_alive;  // how long the model stays after this; <0: for ever
+  // False: a turn that ends without an answer (cancelled, a limit) leaves no trace in the conversation, and
+  // one that was cut short only its answer, so that the next prompt does not follow an unanswered one.
+  bool keep_unanswered = true;
 };
 
 // Called on a thread of the provider, one at a time per stream. A callback that does not return holds up its
@@ -78,9 +91,9 @@ using OnDone = std::function<void(const StreamDone&)>;
 using SessionId = std::string;
 
 struct SessionOptions {
-  std::string instructions;  // developer message
-  harmony::ReasoningEffort effort = harmony::ReasoningEffort::kMedium;
-  std::optional<std::string> date;  // YYYY-MM-DD; none: today
+  std::string instructions;                        // developer message
+  std::optional<harmony::ReasoningEffort> effort;  // none: the provider's, else medium
+  std::optional<std::string> date;                 // YYYY-MM-DD; none: today
 };
 
 struct SessionInfo {
@@ -95,9 +108,14 @@ struct SessionInfo {
 enum class PressurePolicy : std::uint8_t { kFinishTurns, kCancelTurns };
 
 struct ProviderOptions {
-  std::string model;  // name in the catalog, org/name, folder or file; "": the embedded demo
+  // Without a source: a folder or file, a name in the catalog or org/name (hub_source.h); "": the embedded
+  // demo.
+  std::string model;
   // Defaults of StreamOptions.
-  double temperature = 0.7, top_p = 0.9;
+  double temperature = 0.7, top_p = 0.9, min_p = 0;
+  std::int32_t top_k = 0;
+  std::optional<std::uint64_t> seed;
+  std::int64_t max_tokens = 0;  // 0: none
   std::optional<harmony::ReasoningEffort> effort;
   // Memory.
   MemoryRules memory;
@@ -111,6 +129,7 @@ struct ProviderOptions {
   std::size_t max_waiting_turns = 16;  // prompts that may wait in one session
   std::size_t max_sessions = 1024;
   TelemetryOptions telemetry;
+  LogSink log;  // {}: nothing is said
   // Called with true before the model takes memory and with false after it gave it back, so that embeddings,
   // reranking and the like can make room. May be empty.
   std::function<void(bool)> suspend_consumers;
@@ -118,6 +137,13 @@ struct ProviderOptions {
   // Where memory pressure is heard of. {}: the system. Tests and programs that watch it themselves give
   // another, or one that gives nullptr: then OnMemoryPressure alone tells.
   std::function<std::unique_ptr<MemoryPressureSource>()> pressure_source = SystemMemoryPressureSource;
+};
+
+// The model that is in memory; empty while none is.
+struct ModelFacts {
+  std::string name, hash;  // as its files call it; 12 hex digits (see fingerprint.h)
+  std::string backend;     // "cpu: avx512_vnni, 2 threads, int8 activations, bf16 kv"
+  std::int64_t context_tokens = 0;
 };
 
 // What a model is loaded from: by default the disk; programs with a model of their own and tests give
@@ -203,6 +229,9 @@ class GptOssAgentProvider {
   // Now and at the most, split; zero while nothing is loaded.
   virtual MemoryWatermark memory() const = 0;
   virtual MetricsSnapshot metrics() const = 0;
+  virtual ModelFacts model() const = 0;
+  // Why the log of numbers is not written although it was asked for; "" if it is. Never stops a turn.
+  virtual std::string telemetry_problem() const = 0;
 };
 
 }  // namespace gptoss

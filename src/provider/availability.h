@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/error.h"
+
 namespace gptoss {
 
 enum class ModelState : std::uint8_t {
@@ -25,9 +27,10 @@ struct Availability {
   ModelState state = ModelState::kNotInstalled;
   std::string reason;  // kUnavailable: one sentence; else what caused the state, if worth telling
   std::string advice;  // what to do; "" if nothing
-  std::uint64_t download_bytes = 0;  // kNotInstalled: 0 if not known
-  double fraction = 0;               // kDownloading, kLoading: 0 to 1
-  double eta_seconds = -1;           // kDownloading: -1 not known yet
+  std::uint64_t download_bytes = 0;                  // kNotInstalled: 0 if not known
+  double fraction = 0;                               // kDownloading, kLoading: 0 to 1
+  double eta_seconds = -1;                           // kDownloading: -1 not known yet
+  ErrorCode error = ErrorCode::kFailedPrecondition;  // what a load fails with where this is kUnavailable
 
   friend bool operator==(const Availability&, const Availability&) = default;
 };

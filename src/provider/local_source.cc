@@ -6,6 +6,9 @@
 
 #include "platform/mapped_memory.h"
 #include "provider/agent_provider.h"
+#include "provider/hub_source.h"
+#include "settings/paths.h"
+#include "settings/policy.h"
 
 namespace gptoss {
 namespace {
@@ -20,11 +23,20 @@ class LocalSource final : public ModelSource {
     if (std::filesystem::exists(path_, failed)) return {.state = ModelState::kInstalled};
     return {.state = ModelState::kUnavailable,
             .reason = fmt::format("{}: no such file or folder", path_),
-            .advice = "give the path of a checkpoint, or install a model: gptoss install"};
+            .advice = "give the path of a checkpoint, or install a model: gptoss install",
+            .error = ErrorCode::kNotFound};
   }
   Result<Checkpoint> Open(const std::optional<std::string>& path) override {
     const std::string& from = path ? *path : path_;
-    return from.empty() ? OpenDemoCheckpoint() : OpenCheckpoint(from);
+    if (from.empty()) return OpenDemoCheckpoint();  // part of the program: no policy is asked about it
+    GPTOSS_TRY(const Policy policy, Policy::Load());
+    GPTOSS_TRY(const std::filesystem::path state, StateDirectory());
+    GPTOSS_CHECK_OK(CheckMayLoad(policy, from, hub::ManifestStore(state)));
+    auto checkpoint = OpenCheckpoint(from);
+    // A reader may call broken JSON an invalid argument; here the model is broken, not its use.
+    if (!checkpoint && checkpoint.error().code == ErrorCode::kInvalidArgument)
+      checkpoint.error().code = ErrorCode::kDataLoss;
+    return checkpoint;
   }
   Result<std::unique_ptr<LoadedModel>> Load(const Checkpoint& checkpoint, const LoadedModel::Options& options,
                                             const std::function<void(double)>& on_fraction,

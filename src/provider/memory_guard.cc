@@ -12,8 +12,10 @@ constexpr std::uint64_t kLargeModel = 8'000'000'000;
 // Context sizes are offered in such steps.
 constexpr std::int64_t kStep = 1024;
 
-// The program's own share of a loaded model: the tokenizer's tables and the engine's buffers, as measured
-// (docs/provider.md): about 300 bytes per entry of the vocabulary and 40 for the sampler's and logits' rows.
+// The program's own share of a loaded model, as measured (docs/provider.md): code that only runs then, the
+// threads' stacks and what a turn works with; the tokenizer's tables, about 300 bytes per entry of the
+// vocabulary, and 40 for the sampler's and logits' rows.
+constexpr std::uint64_t kProgram = 3'000'000;
 constexpr std::uint64_t kBytesPerVocabularyEntry = 340;
 
 std::string Gb(std::uint64_t bytes) {
@@ -30,7 +32,8 @@ MemoryEstimate EstimateMemory(const Model& model, const CpuBackendOptions& backe
   return {.weights = memory.weights,
           .kv = memory.kv,
           .scratch = memory.scratch,
-          .process = process_now + static_cast<std::uint64_t>(model.config.vocab) * kBytesPerVocabularyEntry};
+          .process = process_now + kProgram +
+                     static_cast<std::uint64_t>(model.config.vocab) * kBytesPerVocabularyEntry};
 }
 
 MemoryVerdict Preflight(const Model& model, const CpuBackendOptions& backend, std::int64_t context,

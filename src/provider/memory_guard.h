@@ -59,6 +59,8 @@ struct MemoryWatermark {
   std::uint64_t kv_peak = 0;
   std::uint64_t kv_bound = 0;                     // what conversations may grow to together; 0: no bound
   std::uint64_t resident = 0, resident_peak = 0;  // of the process, as the system counts
+  // What was predicted when it was loaded: of the process with a full context, and of that the KV.
+  std::uint64_t estimated = 0, estimated_kv = 0;
 };
 
 }  // namespace gptoss

@@ -19,13 +19,13 @@ Error Refusal(const Availability& look) {
   const std::string text = look.advice.empty() ? look.reason : look.reason + "; " + look.advice;
   switch (look.state) {
     case ModelState::kNotInstalled:
-      return {ErrorCode::kNotFound, text};
+      return {look.error == ErrorCode::kDataLoss ? look.error : ErrorCode::kNotFound, text};
     case ModelState::kDownloading:
       return {ErrorCode::kUnavailable,
               fmt::format("the model is being downloaded ({:.0f} %); try again when it is complete",
                           100 * look.fraction)};
     default:
-      return {ErrorCode::kFailedPrecondition, text};
+      return {look.error, text};
   }
 }
 
@@ -66,13 +66,22 @@ Availability ModelKeeper::Refresh() {
   Availability look = source_->Look();  // reads the disk: not under the lock
   std::lock_guard lock(mutex_);
   const bool settled = state_.state != ModelState::kLoading && state_.state != ModelState::kReady;
-  if (settled && installing_ == 0 && !path_) Change(std::move(look));
+  if (settled && !installing_ && !path_) Change(std::move(look));
   return state_;
 }
 
 std::string ModelKeeper::model_hash() const {
   std::lock_guard lock(mutex_);
   return model_hash_;
+}
+
+ModelFacts ModelKeeper::facts() const {
+  std::lock_guard lock(mutex_);
+  if (!model_) return {};
+  return {.name = model_->model().name,
+          .hash = model_hash_,
+          .backend = model_->engine().backend_description(),
+          .context_tokens = model_->engine().context_tokens()};
 }
 
 MemoryWatermark ModelKeeper::memory() const {
@@ -88,6 +97,8 @@ MemoryWatermark ModelKeeper::memory() const {
   now.scratch = memory.scratch;
   now.kv_peak = kv_peak_;
   now.kv_bound = kv_bound_;
+  now.estimated = estimate_.total();
+  now.estimated_kv = estimate_.kv;
   return now;
 }
 
@@ -172,8 +183,17 @@ void ModelKeeper::RunJob(std::unique_lock<std::mutex>& lock) {
     Change({.state = ModelState::kInstalled, .reason = "a path was given"});
   }
   lock.unlock();
-  auto loaded = LoadModel(*job);
-  Availability after{.state = ModelState::kReady};
+  std::string warning;
+  auto loaded = LoadModel(*job, warning);
+  if (!warning.empty()) Say(LogLevel::kWarning, warning);
+  if (loaded) {
+    Say(LogLevel::kInfo, fmt::format("{} is ready with a context of {} tokens", (*loaded)->model().name,
+                                     (*loaded)->engine().context_tokens()));
+  } else {
+    Say(loaded.error().code == ErrorCode::kCancelled ? LogLevel::kInfo : LogLevel::kError,
+        loaded.error().message);
+  }
+  Availability after{.state = ModelState::kReady, .reason = std::move(warning)};
   if (!loaded) {
     if (options_.suspend_consumers) options_.suspend_consumers(false);
     ReleaseFreeMemory();
@@ -190,7 +210,9 @@ void ModelKeeper::RunJob(std::unique_lock<std::mutex>& lock) {
     Change(std::move(after));
   } else {
     job->result = std::unexpected(std::move(loaded).error());
-    Change({.state = ModelState::kInstalled, .reason = job->result.error().message});
+    // A load that never began changes nothing but what a look at the files says.
+    if (state_.state == ModelState::kLoading)
+      Change({.state = ModelState::kInstalled, .reason = job->result.error().message});
     if (after.state != ModelState::kInstalled) Change(std::move(after));
   }
   job->done = true;
@@ -198,7 +220,7 @@ void ModelKeeper::RunJob(std::unique_lock<std::mutex>& lock) {
   changed_.notify_all();
 }
 
-Result<std::shared_ptr<LoadedModel>> ModelKeeper::LoadModel(Job& job) {
+Result<std::shared_ptr<LoadedModel>> ModelKeeper::LoadModel(Job& job, std::string& warning) {
   if (!job.path) {
     Availability look = source_->Look();
     std::lock_guard lock(mutex_);
@@ -213,8 +235,10 @@ Result<std::shared_ptr<LoadedModel>> ModelKeeper::LoadModel(Job& job) {
     std::lock_guard lock(mutex_);
     Change({.state = ModelState::kLoading});
   }
+  const std::uint64_t process = ResidentMemory();  // opening maps and reads some of the weights
   GPTOSS_TRY(const Checkpoint checkpoint, source_->Open(job.path));
-  GPTOSS_TRY(const MemoryVerdict verdict, Guard(checkpoint));
+  GPTOSS_TRY(const MemoryVerdict verdict, Guard(checkpoint, process));
+  warning = verdict.warning;
   if (options_.suspend_consumers) options_.suspend_consumers(true);
   LoadedModel::Options options;
   options.backend = options_.backend;
@@ -235,17 +259,18 @@ Result<std::shared_ptr<LoadedModel>> ModelKeeper::LoadModel(Job& job) {
   std::lock_guard lock(mutex_);
   model_hash_ = std::move(hash);
   kv_bound_ = options.backend.kv_bound_bytes;
+  estimate_ = verdict.estimate;
   return std::shared_ptr<LoadedModel>(std::move(*loaded));
 }
 
-Result<MemoryVerdict> ModelKeeper::Guard(const Checkpoint& checkpoint) {
+Result<MemoryVerdict> ModelKeeper::Guard(const Checkpoint& checkpoint, std::uint64_t process) {
   const ModelConfig& config = checkpoint.model->config;
   const std::int64_t wanted = options_.context_tokens > 0
                                   ? std::min(options_.context_tokens, config.max_context)
                                   : std::min<std::int64_t>(config.max_context, 131072);
   const MemoryInfo machine = options_.read_memory ? options_.read_memory() : SystemMemory();
   MemoryVerdict verdict =
-      Preflight(*checkpoint.model, options_.backend, wanted, options_.memory, machine, ResidentMemory());
+      Preflight(*checkpoint.model, options_.backend, wanted, options_.memory, machine, process);
   if (verdict.answer == MemoryVerdict::Answer::kNo)
     return Fail(ErrorCode::kResourceExhausted, verdict.advice);
   return verdict;
@@ -254,13 +279,16 @@ Result<MemoryVerdict> ModelKeeper::Guard(const Checkpoint& checkpoint) {
 void ModelKeeper::UnloadNow(std::unique_lock<std::mutex>& lock) {
   std::shared_ptr<LoadedModel> model = std::move(model_);
   model_.reset();
+  unloading_ = true;
   lock.unlock();
   model.reset();  // joins the engine
   ReleaseFreeMemory();
   if (options_.suspend_consumers) options_.suspend_consumers(false);
+  Say(LogLevel::kInfo, fmt::format("the model was unloaded; {:.0f} MB are resident",
+                                   static_cast<double>(ResidentMemory()) / 1e6));
   Availability look = source_->Look();
   lock.lock();
-  unload_wanted_ = false;
+  unload_wanted_ = unloading_ = false;
   telemetry_.CountUnload();
   Change({.state = ModelState::kInstalled, .reason = "unloaded"});
   if (look.state != ModelState::kInstalled && !path_) Change(std::move(look));
@@ -272,11 +300,9 @@ void ModelKeeper::UnloadNow(std::unique_lock<std::mutex>& lock) {
 void ModelKeeper::Unload(PressurePolicy turns) {
   std::unique_lock lock(mutex_);
   if (job_) job_->cancel.Cancel();
-  if (!model_) {
-    // A load that is under way ends first, so that nothing is in memory when this returns.
-    while (job_ && !stopping_) changed_.wait_for(lock, kLook);
-    if (!model_) return;
-  }
+  // A load or an unload that is under way ends first, so that nothing is in memory when this returns.
+  while (!model_ && (job_ || unloading_) && !stopping_) changed_.wait_for(lock, kLook);
+  if (!model_) return;
   unload_wanted_ = true;
   changed_.notify_all();
   if (turns == PressurePolicy::kCancelTurns && leases_ > 0) {
@@ -284,10 +310,12 @@ void ModelKeeper::Unload(PressurePolicy turns) {
     cancel_turns_();
     lock.lock();
   }
-  while (model_ && unload_wanted_ && !stopping_) changed_.wait_for(lock, kLook);
+  while (((model_ && unload_wanted_) || unloading_) && !stopping_) changed_.wait_for(lock, kLook);
 }
 
 void ModelKeeper::OnMemoryPressure(MemoryPressure pressure) {
+  Say(pressure == MemoryPressure::kNormal ? LogLevel::kDebug : LogLevel::kWarning,
+      fmt::format("memory pressure: {}", MemoryPressureName(pressure)));
   if (pressure == MemoryPressure::kNormal) return;
   std::unique_lock lock(mutex_);
   if (pressure == MemoryPressure::kWarning) {
@@ -310,15 +338,16 @@ void ModelKeeper::OnMemoryPressure(MemoryPressure pressure) {
 
 Status ModelKeeper::Install(const std::string& acknowledged_by, const CancelToken& cancel) {
   std::unique_lock lock(mutex_);
-  if (state_.state == ModelState::kLoading || state_.state == ModelState::kReady) return {};
-  if (installing_++ > 0) {
-    while (installing_ > 1 && !cancel.cancelled() && !stopping_ && state_.state == ModelState::kDownloading) {
-      changed_.wait_for(lock, kLook);
-    }
-    --installing_;
-    if (cancel.cancelled()) return Fail(ErrorCode::kCancelled, "waiting for the download was cancelled");
-    return install_result_;
+  for (;;) {
+    if (state_.state == ModelState::kLoading || state_.state == ModelState::kReady) return {};
+    if (!installing_) break;
+    const std::uint64_t before = installs_;
+    while (installs_ == before && !cancel.cancelled() && !stopping_) changed_.wait_for(lock, kLook);
+    if (installs_ == before) return Fail(ErrorCode::kCancelled, "waiting for the download was cancelled");
+    // The one that was joined may have been cancelled by its own caller: then this one goes on with it.
+    if (install_result_ || install_result_.error().code != ErrorCode::kCancelled) return install_result_;
   }
+  installing_ = true;
   Change({.state = ModelState::kDownloading});
   lock.unlock();
   Status result = source_->Install(
@@ -333,7 +362,8 @@ Status ModelKeeper::Install(const std::string& acknowledged_by, const CancelToke
   install_result_ = result;
   if (!result && look.reason.empty()) look.reason = result.error().message;
   Change(std::move(look));
-  --installing_;
+  installing_ = false;
+  ++installs_;
   changed_.notify_all();
   return result;
 }

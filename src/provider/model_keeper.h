@@ -61,6 +61,7 @@ class ModelKeeper {
   Notifier& notifier() { return notifier_; }
   MemoryWatermark memory() const;
   std::string model_hash() const;
+  ModelFacts facts() const;
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -78,9 +79,12 @@ class ModelKeeper {
   std::optional<Clock::time_point> UnloadAt() const;
   void RunJob(std::unique_lock<std::mutex>& lock);
   void UnloadNow(std::unique_lock<std::mutex>& lock);
-  Result<std::shared_ptr<LoadedModel>> LoadModel(Job& job);
-  Result<MemoryVerdict> Guard(const Checkpoint& checkpoint);
-  void Change(Availability to);  // with mutex_ held
+  Result<std::shared_ptr<LoadedModel>> LoadModel(Job& job, std::string& warning);
+  Result<MemoryVerdict> Guard(const Checkpoint& checkpoint, std::uint64_t process);
+  void Change(Availability to);                                  // with mutex_ held
+  void Say(LogLevel level, const std::string& sentence) const {  // without it
+    if (options_.log) options_.log(level, sentence);
+  }
 
   const ProviderOptions options_;
   const std::unique_ptr<ModelSource> source_;
@@ -95,13 +99,16 @@ class ModelKeeper {
   std::optional<std::string> path_;  // of the model that is loaded, where it is not the configured one
   std::string model_hash_;
   std::uint64_t kv_bound_ = 0;
+  MemoryEstimate estimate_;
   mutable std::uint64_t kv_peak_ = 0;
   int leases_ = 0;
   bool unload_wanted_ = false;
+  bool unloading_ = false;  // model_ is empty, and its memory not yet given back
   Clock::time_point idle_since_{};
   std::chrono::milliseconds keep_alive_;
   std::shared_ptr<Job> job_;
-  int installing_ = 0;  // calls of Install that are under way
+  bool installing_ = false;
+  std::uint64_t installs_ = 0;  // that ended; the last one's result
   Status install_result_;
   bool stopping_ = false;
   std::thread thread_;

@@ -107,6 +107,8 @@ StreamDone StreamMapper::Finish(TurnResult& result) {
     done.error = result.stats.error.value_or(Error{ErrorCode::kInternal, result.explanation});
   }
   done.repaired = !result.flags.empty();
+  done.repairs = result.flags;
+  done.retried = result.retried;
   const GenerationStats& stats = result.stats;
   done.usage = {
       .prompt_tokens = stats.prompt_tokens,

@@ -223,7 +223,10 @@ inline constexpr auto kDeclarations = std::to_array<Declaration>({
     {.name = "telemetry.enabled",
      .type = SettingType::kBool,
      .fallback = "false",
-     .help = "Write one line of numbers per answer to a local log; never text, never to the network"},
+     .help =
+         "Write one line of numbers per answer to a local log; never text, never to the network (developer "
+         "builds do so unless this is set to false)",
+     .flag = "--telemetry"},
     {.name = "telemetry.log_max_bytes",
      .type = SettingType::kBytes,
      .fallback = "4MB",
@@ -253,7 +256,9 @@ inline constexpr auto kDeclarations = std::to_array<Declaration>({
     {.name = "log.level",
      .type = SettingType::kEnum,
      .fallback = "warning",
-     .help = "The least important kind of message that servers and agents write to stderr",
+     .help =
+         "The least important kind of message about loads, memory and turns on stderr; run and chat write "
+         "them where this is set",
      .choices = "off|error|warning|info|debug"},
 });
 

@@ -13,7 +13,7 @@ namespace gptoss::hub {
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    std::string name = (std::filesystem::path(testing::TempDir()) / "gptoss-hub-XXXXXX").string();
+    std::string name = (std::filesystem::path(::testing::TempDir()) / "gptoss-hub-XXXXXX").string();
     if (::mkdtemp(name.data()) != nullptr) path_ = std::filesystem::canonical(name);
   }
   ~TemporaryFolder() {

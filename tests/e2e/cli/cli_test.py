@@ -154,6 +154,10 @@ class RunTest(unittest.TestCase):
             self.assertIn(field, usage)
         self.assertGreater(usage["generated_tokens"], 0)
 
+    def test_the_log_level(self):
+        self.assertNotIn(b"is ready", gptoss("run", "hello")[2])
+        self.assertIn(b"gptoss: info: embedded demo is ready", gptoss("--set", "log.level=info", "run", "hello")[2])
+
     def test_json_error(self):
         code, out, err = gptoss("run", "--json", "-m", "/nonexistent/model", "x")
         self.assertEqual(code, 1)
@@ -401,6 +405,116 @@ class ChatTest(unittest.TestCase):
         self.assertEqual(styled.finish(), 0)
         self.assertIn("thinking…".encode(), styled.text)
         self.assertIn(b"\r\x1b[2K", styled.text)
+
+
+class InstalledModelTest(unittest.TestCase):
+    """The demo's files, installed under a name of their own."""
+
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.folder = pathlib.Path(temporary.name)
+        self.env = environment(GPTOSS_STATE_DIR=str(self.folder / "state"), HF_HUB_CACHE=str(self.folder / "hub"),
+                               GPTOSS_CONFIG=str(self.folder / "config.toml"))
+        source = self.folder / "org-demo"
+        source.mkdir()
+        for name in ("config.json", "model.safetensors", "tokenizer.json"):
+            (source / name).write_bytes(pathlib.Path(SOURCE, "models/demo", name).read_bytes())
+        code, _, err = gptoss("install", "org/demo", "--from", str(source), "--accept-license", "--yes", env=self.env)
+        self.assertEqual(code, 0, err)
+
+    def test_answers_by_name(self):
+        args = ("run", "-q", "--temperature", "0", "Who are you?")
+        self.assertEqual(gptoss(*args, "-m", "org/demo", env=self.env), gptoss(*args))
+        code, out, err = gptoss("chat", "-q", "-m", "org/demo", stdin=b"hello\n", env=self.env)
+        self.assertEqual((code, err), (0, b""))
+        self.assertTrue(out.strip())
+
+    def test_one_that_is_not_installed_says_how_to(self):
+        for command in ("run", "chat"):
+            code, out, err = gptoss(command, "-m", "gpt-oss-20b", stdin=b"x\n", env=self.env)
+            self.assertEqual((code, out), (1, b""))
+            self.assertIn(b"'gptoss install gpt-oss-20b'", err)
+
+    def test_the_policy_is_asked(self):
+        (self.folder / "policy.toml").write_text('[models]\nallowed = ["openai/*"]\n')
+        code, out, err = gptoss("run", "-m", "org/demo", "x", env=self.env)
+        self.assertEqual((code, out), (1, b""))
+        self.assertRegex(err.decode(), r"^gptoss: error: [^\n]*models\.allowed in [^\n]+\n$")
+        path = str(self.folder / "org-demo")
+        self.assertEqual(gptoss("run", "-m", path, "x", env=self.env)[0], 1)
+        self.assertEqual(gptoss("run", "-q", "-m", "demo", "hello", env=self.env)[0], 0)
+        code, out, _ = gptoss("doctor", "--json", "-m", "org/demo", env=self.env)
+        self.assertEqual(code, 1)
+        checks = {check["check"]: check for check in json.loads(out)["checks"]}
+        self.assertEqual(checks["selected model"]["status"], "error")
+        self.assertIn("models.allowed", checks["model org/demo"]["message"])
+
+
+class TelemetryTest(unittest.TestCase):
+    """A log of numbers, only for those who ask for it, and never a word of what was said."""
+
+    PROMPT = "Tell zanzibar-7431 who you are"
+    FIELDS = {"time", "model", "prompt_tokens", "cached_tokens", "generated_tokens", "first_token_ms",
+              "tokens_per_second", "peak_memory_bytes", "cancelled", "stop_reason", "repaired"}
+
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.home = pathlib.Path(temporary.name)
+        env = {k: v for k, v in environment(HOME=str(self.home)).items()
+               if not k.startswith(("GPTOSS_", "HF_", "XDG_"))}
+        self.env = env
+        self.log = self.home / ".local/state/gptoss/telemetry/generations.jsonl"
+
+    def files(self):
+        return [path for path in self.home.rglob("*") if path.is_file()]
+
+    def test_nothing_is_written_unless_asked(self):
+        for args in (("run", "-q", self.PROMPT), ("run", "--json", self.PROMPT), ("chat", "-q"), ("stats",)):
+            code, _, err = gptoss(*args, stdin=b"hello\n", env=self.env)
+            self.assertEqual(code, 0, err)
+        self.assertEqual(self.files(), [])
+        code, out, _ = gptoss("stats", "--json", env=self.env)
+        self.assertEqual((code, json.loads(out)["generations"]), (0, 0))
+
+    def test_numbers_and_no_text(self):
+        code, answer, _ = gptoss("run", "-q", "--telemetry", self.PROMPT, env=self.env)
+        self.assertEqual(code, 0)
+        gptoss("run", "-q", "--telemetry", "--max-tokens", "3", self.PROMPT, env=self.env)
+        code, _, err = gptoss("chat", "-q", "--instructions", "Say zanzibar-7431", stdin=b"zanzibar-7431\n",
+                              env=self.env | {"GPTOSS_TELEMETRY_ENABLED": "true"})
+        lines = self.log.read_text().splitlines()
+        self.assertEqual(len(lines), 3)
+        for line in lines:
+            self.assertEqual(set(json.loads(line)), self.FIELDS)
+            self.assertRegex(json.loads(line)["model"], "^[0-9a-f]{12}$")
+        self.assertEqual([json.loads(line)["stop_reason"] for line in lines][:2], ["answer", "max_tokens"])
+        for path in self.files():
+            text = path.read_text()
+            self.assertNotIn("zanzibar", text, path)
+            ours = " ".join(self.FIELDS) + " answer max_tokens"
+            for word in {word.strip(".,!?") for word in answer.decode().split()}:
+                self.assertFalse(len(word) > 5 and word in text and word not in ours, (word, path))
+        self.assertEqual(self.log.stat().st_mode & 0o077, 0)
+        # Off again for one call.
+        gptoss("run", "-q", "--no-telemetry", self.PROMPT, env=self.env | {"GPTOSS_TELEMETRY_ENABLED": "true"})
+        self.assertEqual(len(self.log.read_text().splitlines()), 3)
+        code, out, _ = gptoss("stats", env=self.env)
+        self.assertEqual(code, 0)
+        self.assertIn("3 generations", out.decode())
+        self.assertRegex(out.decode(), r"tokens/s +[\d.]+ +[\d.]+ +[\d.]+ +[▁▂▃▄▅▆▇█]{1,3}\n")
+        numbers = json.loads(gptoss("stats", "--json", env=self.env)[1])
+        self.assertEqual(numbers["generations"], 3)
+        self.assertGreater(numbers["first_token_ms"]["p95"], 0)
+
+    def test_a_log_that_cannot_be_written_stops_nothing(self):
+        self.log.parent.parent.mkdir(parents=True)
+        self.log.parent.write_text("in the way")
+        code, out, err = gptoss("run", "--telemetry", "hello", env=self.env)
+        self.assertEqual(code, 0, err)
+        self.assertTrue(out.strip())
+        self.assertIn(b"telemetry", err)
 
 
 class CompletionTest(unittest.TestCase):

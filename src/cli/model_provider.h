@@ -1,0 +1,37 @@
+// The provider that answers `run` and `chat`: made from the settings and the command line, loaded with
+// progress, asked one turn at a time.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/cancel.h"
+#include "base/error.h"
+#include "cli/generation_options.h"
+#include "cli/model_option.h"
+#include "provider/agent_provider.h"
+
+namespace gptoss::cli {
+
+struct Answering {
+  SelectedModel selected;
+  std::unique_ptr<GptOssAgentProvider> provider;
+};
+
+// Selects the model; nothing is loaded yet. Errors: those of SelectModel and of the settings.
+Result<Answering> OpenProvider(const GenerationArguments& arguments);
+
+// Loads it. Says on stderr who answers where nobody chose, how far a large model is (on a terminal), and what
+// the memory guard has to say; nothing with --quiet. An error of a choice that came from a variable or a
+// setting names that.
+Status LoadShown(const Answering& answering, bool quiet, const CancelToken& cancel);
+
+StreamOptions StreamOptionsFor(const GenerationArguments& arguments, bool demo);
+
+// One turn, waited for on the main thread. `on_chunk` runs on a thread of the provider meanwhile; returning
+// false from it ends the turn.
+StreamDone RunTurn(GptOssAgentProvider& provider, const SessionId& session, std::string prompt,
+                   const StreamOptions& options, const CancelToken& cancel,
+                   const std::function<bool(const StreamChunk&)>& on_chunk);
+
+}  // namespace gptoss::cli
