@@ -96,6 +96,7 @@ class Publisher {
       return {};
     }
     const auto content = BlobContent(cache_, file);
+    if (!content) return Fail(ErrorCode::kNotFound, fmt::format("{}: its content has gone away", file.path));
     const std::filesystem::path temporary = cache_.folder() / TemporaryName("place");
     if (const auto shared = ShareFile(*content, temporary, own); !shared)
       return std::unexpected(shared.error());

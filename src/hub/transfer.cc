@@ -83,6 +83,13 @@ std::uint64_t BytesOfOthers(const BlobJob& job) {
   return std::min(most, job.file.size);
 }
 
+// Null: somebody else holds it, or there is an error.
+const BlobLock* HeldLock(const Result<std::optional<BlobLock>>& taken) {
+  if (!taken) return nullptr;
+  const std::optional<BlobLock>& lock = *taken;
+  return lock ? &*lock : nullptr;
+}
+
 class Transfer {
  public:
   Transfer(TransferState& state, const ProgressObserver& observer, const PauseControl& pause,
@@ -96,7 +103,7 @@ class Transfer {
   // The caller's thread: opens files as there is room, watches the clock, reports.
   void Tick();
   void Activate(FileTask& file, std::unique_lock<std::mutex>& lock);
-  void Open(FileTask& file, std::unique_lock<std::mutex>& lock);
+  void Open(FileTask& file, bool locked, std::unique_lock<std::mutex>& lock);
   void ObservePause();
   void Report(bool last);
   TransferProgress Snapshot(Clock::time_point now);
@@ -147,12 +154,12 @@ void Transfer::Activate(FileTask& file, std::unique_lock<std::mutex>& lock) {
   Result<std::optional<BlobLock>> taken = std::nullopt;
   const bool leftovers = there && HasLeftovers(file.job);
   if (!there || leftovers) taken = BlobLock::Try(file.job.lock);
-  const bool mine = taken && *taken;
+  const BlobLock* mine = HeldLock(taken);
   // Again, now that nobody else can be at it.
   const bool there_now = there || (mine && !file.job.replace && BlobIsThere(file.job));
   std::uint64_t others = 0;
   if (!there_now && !mine) others = BytesOfOthers(file.job);
-  if (there_now && mine && (*taken)->effective()) (void)RemoveLeftovers(file.job);
+  if (there_now && mine && mine->effective()) (void)RemoveLeftovers(file.job);
   lock.lock();
   if (there_now) {
     file.phase = Phase::kDone;
@@ -172,13 +179,14 @@ void Transfer::Activate(FileTask& file, std::unique_lock<std::mutex>& lock) {
                      "(HF_HUB_OFFLINE or hub.offline)",
                      file.job.file.path)});
   }
+  const bool effective = mine->effective();
   file.lock = std::move(*taken);
-  Open(file, lock);
+  Open(file, effective, lock);
 }
 
-void Transfer::Open(FileTask& file, std::unique_lock<std::mutex>& lock) {
+void Transfer::Open(FileTask& file, bool locked, std::unique_lock<std::mutex>& lock) {
   lock.unlock();
-  auto partial = Partial::Open(file.job, file.lock->effective());
+  auto partial = Partial::Open(file.job, locked);
   Status reserved;
   if (partial) reserved = (*partial)->Reserve();
   lock.lock();
@@ -504,7 +512,7 @@ void SweepLeftovers(std::span<const BlobJob> jobs) {
   for (const BlobJob& job : jobs) {
     if (!HasLeftovers(job) || !BlobIsThere(job)) continue;
     const auto lock = BlobLock::Try(job.lock);
-    if (lock && *lock && (*lock)->effective()) (void)RemoveLeftovers(job);
+    if (const BlobLock* mine = HeldLock(lock); mine && mine->effective()) (void)RemoveLeftovers(job);
   }
 }
 

@@ -57,6 +57,7 @@ Result<ProviderOptions> ProviderOptionsFrom(const Settings& settings, bool demo)
   Memory(settings, options);
   options.backend.threads = static_cast<int>(settings.Integer("engine.threads"));
   options.backend.precise = settings.Bool("engine.precise");
+  options.backend.kv_bits = static_cast<int>(settings.Integer("memory.kv_bits"));
   options.buffer_chunks = static_cast<std::size_t>(settings.Integer("stream.buffer_chunks"));
   options.log = StderrLog(ParseLogLevel(settings.Enum("log.level")).value_or(LogLevel::kWarning));
   options.telemetry.log = TelemetryWanted(settings);
