@@ -36,6 +36,8 @@ TEST(FromSettings, DefaultsAreTheProvidersOwn) {
 }
 
 TEST(FromSettings, EveryOneHasItsEffect) {
+  EXPECT_EQ(Options({}).backend.kv_bits, 16);
+  EXPECT_EQ(Options({{"memory.kv_bits", "8"}}).backend.kv_bits, 8);
   EXPECT_EQ(Options({{"generation.temperature", "1.5"}}, true).temperature, 1.5);
   EXPECT_EQ(Options({{"generation.top_k", "40"}}, true).temperature, 0.7);  // a wish for chance
   EXPECT_EQ(Options({{"generation.top_k", "40"}}).top_k, 40);

@@ -157,6 +157,10 @@ class ProtocolTest(Case):
         with tempfile.TemporaryDirectory() as folder:
             with FakeHub([self.repo], log_file=f"{folder}/log") as hub:
                 ask(f"{hub.endpoint}/acme/tiny/resolve/main/LICENSE", headers={"Authorization": "Bearer x"})
+                # The entry is written when the answer has gone out, so the client may be faster.
+                deadline = time.monotonic() + 30
+                while not os.path.getsize(f"{folder}/log") and time.monotonic() < deadline:
+                    time.sleep(0.01)
             with open(f"{folder}/log", encoding="utf-8") as log:
                 lines = [json.loads(line) for line in log]
         self.assertEqual([(e["method"], e["path"], e["authorization"], e["status"]) for e in lines],
