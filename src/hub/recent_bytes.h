@@ -11,8 +11,7 @@
 
 namespace gptoss::hub {
 
-// Up to this many bytes are collected before they are written: libcurl brings 16 KB at a time, and a file
-// system takes one call with many pages for much less than many with few.
+// Small enough to be in a cache still when the hash comes, large enough that nobody waits for a lock.
 inline constexpr std::size_t kBlockBytes = 256 * 1024;
 
 class Block {
@@ -42,7 +41,7 @@ class RecentBytes {
   explicit RecentBytes(std::size_t most) : most_(most) {}
   // An empty one.
   BlockPointer Take();
-  // Keeps what has been written; the oldest goes where there are too many.
+  // The oldest goes where there are too many.
   void Keep(const void* owner, BlockPointer block);
   // The block that begins there, if it is kept still; it is the caller's then.
   BlockPointer Claim(const void* owner, std::uint64_t offset);

@@ -26,7 +26,7 @@ constexpr std::chrono::milliseconds kTick{20};
 constexpr std::chrono::milliseconds kReport{100};
 constexpr std::chrono::seconds kSyncEvery{2};
 constexpr std::chrono::seconds kNoticeShown{5};
-constexpr std::uint64_t kSyncBytes = 32ULL << 20;
+constexpr std::uint64_t kSyncBytes = 128ULL << 20;
 constexpr std::uint64_t kSmallFile = 4ULL << 20;
 constexpr int kHashers = 2;
 

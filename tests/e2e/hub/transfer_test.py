@@ -246,6 +246,11 @@ class WholeFileTest(Rows, harness.HubCase):
 class PartsTest(Rows, harness.HubCase):
     knobs, cut = harness.PARTS, MIB
 
+    def test_plain_install(self):
+        for path in (SHARD1, SHARD2):  # as on a line: loopback holds megabytes that a cut throws away
+            self.cdn(faults.trickle(32 * 1024, 0.003), path)
+        super().test_plain_install()
+
 
 if __name__ == "__main__":
     harness.main()
