@@ -67,6 +67,7 @@ void ConnectionGovernor::Decide(SteadyTime now, double rate) {
   trial_ = Trial::kNone;
   if (trial == Trial::kMore && rate < base_rate_ * kWorthMore) {
     target_ -= step_;
+    ramping_ = false;
     hold_until_ = now + kHold;
   } else if (trial == Trial::kFewer && rate < base_rate_ * kWorthFewer) {
     ++target_;
@@ -80,7 +81,7 @@ void ConnectionGovernor::Decide(SteadyTime now, double rate) {
       --target_;
     } else if (target_ < most_) {
       trial_ = Trial::kMore;
-      step_ = std::clamp(target_ / 2, 1, most_ - target_);
+      step_ = std::clamp(ramping_ ? target_ : target_ / 2, 1, most_ - target_);
       target_ += step_;
     }
     if (trial_ != Trial::kNone) last_trial_ = trial_;

@@ -49,7 +49,8 @@ class ConnectionGovernor {
   const int most_;
   const std::chrono::milliseconds trial_time_;
   int target_;
-  int step_ = 1;  // of the last trial with more
+  int step_ = 1;         // of the last trial with more
+  bool ramping_ = true;  // doubles until that pays no longer
   Trial trial_ = Trial::kNone, last_trial_ = Trial::kNone;
   double base_rate_ = 0;  // before the trial
   bool started_ = false, measuring_ = false;
