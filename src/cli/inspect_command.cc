@@ -10,9 +10,11 @@
 #include "base/json.h"
 #include "cli/commands.h"
 #include "cli/model_option.h"
+#include "cli/settings_option.h"
 #include "cli/terminal.h"
 #include "model/gguf.h"
 #include "platform/system.h"
+#include "provider/from_settings.h"
 #include "provider/load_tokenizer.h"
 #include "provider/memory_guard.h"
 
@@ -43,10 +45,14 @@ std::string Bytes(std::uint64_t n) {
 
 // What the memory guard would say of a load: the same numbers, so that nobody is surprised.
 Json Memory(const Model& model, std::int64_t context, std::uint64_t process) {
-  const CpuBackendOptions backend;
+  // As a load would be set up here; broken settings are no matter of a look at a file.
+  const auto input = CurrentSettingsInput();
+  const Settings::Pointer settings = input ? Settings::LoadTolerant(*input) : Settings::Defaults();
+  const ProviderOptions options = ProviderOptionsFrom(*settings, false).value_or(ProviderOptions{});
+  const CpuBackendOptions& backend = options.backend;
   const MemoryInfo machine = SystemMemory();
   const MemoryEstimate estimate = EstimateMemory(model, backend, context, 1, process);
-  const MemoryVerdict verdict = Preflight(model, backend, context, {}, machine, process);
+  const MemoryVerdict verdict = Preflight(model, backend, context, options.memory, machine, process);
   return {{"context", context},
           {"weights", estimate.weights},
           {"kv", estimate.kv},
