@@ -139,7 +139,7 @@ std::string ProgressLine(const ProgressState& state, int columns) {
   }
   if (now.resumed_bytes > 0 && IsRunning(now.state))
     parts.push_back(HumanBytes(now.resumed_bytes) + " from before");
-  if (now.in_flight.size() > 1) {
+  if (now.in_flight.size() > 1 && IsRunning(now.state)) {
     parts.push_back(fmt::format("{} files", now.in_flight.size()));
   } else if (!now.file.empty()) {
     parts.emplace_back(FileName(now.file));

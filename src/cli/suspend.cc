@@ -1,7 +1,6 @@
 #include "cli/suspend.h"
 
 #include <signal.h>
-#include <unistd.h>
 
 #include <atomic>
 
@@ -31,8 +30,9 @@ SuspendHandler::~SuspendHandler() { ::sigaction(SIGTSTP, &old_action, nullptr); 
 bool SuspendHandler::TakeRequest() { return requested.exchange(false); }
 
 void SuspendHandler::Stop() {
-  // The rest of a pipeline got its own SIGTSTP from the terminal.
-  ::kill(::getpid(), SIGSTOP);
+  // The rest of a pipeline got its own SIGTSTP from the terminal. Sent to this thread, not to the process:
+  // else another thread may take it, and this one goes on drawing for a moment.
+  ::raise(SIGSTOP);
 }
 
 }  // namespace gptoss::cli
