@@ -6,14 +6,15 @@
 set -euo pipefail
 
 debian_build=(g++ cmake ninja-build make git ca-certificates libfmt-dev libspdlog-dev nlohmann-json3-dev
-  libsimdjson-dev libcli11-dev libssl-dev libcurl4-openssl-dev libtomlplusplus-dev)
+  libsimdjson-dev libcli11-dev libssl-dev libcurl4-openssl-dev libtomlplusplus-dev
+  libsqlite3-dev)
 debian_test=(libgtest-dev python3 python3-venv openssl curl ca-certificates)
 debian_sanitize=(clang-19 libclang-rt-19-dev)
 debian_lint=(clang-format-19 clang-tidy-19 python3)
 debian_cross=(python3 python3-venv g++-aarch64-linux-gnu qemu-user-static)
 debian_bench=(libbenchmark-dev)
 
-brew_build=(cmake ninja fmt spdlog nlohmann-json simdjson cli11 openssl@3 curl tomlplusplus)
+brew_build=(cmake ninja fmt spdlog nlohmann-json simdjson cli11 openssl@3 curl tomlplusplus sqlite)
 brew_test=(googletest python3 node)
 brew_sanitize=(llvm)
 brew_lint=(llvm)

@@ -10,6 +10,7 @@ namespace gptoss::cli {
 
 void AddRunCommand(CLI::App& app, int& exit_code);
 void AddChatCommand(CLI::App& app, int& exit_code);
+void AddAcpCommand(CLI::App& app, int& exit_code);
 void AddInspectCommand(CLI::App& app, int& exit_code);
 void AddConfigCommand(CLI::App& app, int& exit_code);  // config list | get | set | unset | path
 void AddDoctorCommand(CLI::App& app, int& exit_code);

@@ -85,6 +85,7 @@ int Main(int argc, char** argv) {
   app.require_subcommand(0, 1);
   gptoss::cli::AddRunCommand(app, exit_code);
   gptoss::cli::AddChatCommand(app, exit_code);
+  gptoss::cli::AddAcpCommand(app, exit_code);
   gptoss::cli::AddInstallCommand(app, exit_code);
   gptoss::cli::AddListCommand(app, exit_code);
   gptoss::cli::AddShowCommand(app, exit_code);

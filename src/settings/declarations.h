@@ -241,6 +241,15 @@ inline constexpr auto kDeclarations = std::to_array<Declaration>({
      .maximum = "100",
      .unit = "files"},
 
+    {.name = "agent.max_calls",
+     .type = SettingType::kInteger,
+     .fallback = "50",
+     .help =
+         "Calls of the model in one turn of an agent, each after its tools' results; then it stops and asks",
+     .minimum = "1",
+     .maximum = "10000",
+     .unit = "calls"},
+
     {.name = "history.enabled",
      .type = SettingType::kBool,
      .fallback = "true",

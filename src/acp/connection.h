@@ -1,0 +1,17 @@
+// The connection under the protocol: JSON-RPC 2.0, both sides asking, one object per line.
+#pragma once
+
+#include "net/json_rpc.h"
+
+namespace gptoss::acp {
+
+using Connection = net::RpcConnection;
+using Handlers = net::RpcHandlers;
+using Reply = net::RpcReply;
+using RpcError = net::RpcError;
+using net::kRpcInternalError;
+using net::kRpcInvalidParams;
+using net::kRpcInvalidRequest;
+using net::kRpcMethodNotFound;
+
+}  // namespace gptoss::acp

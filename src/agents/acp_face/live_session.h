@@ -1,0 +1,123 @@
+// A session that a client has open: its queue of work, the thread that does it, and where its updates go.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "acp/connection.h"
+#include "acp/types.h"
+#include "agents/acp_face/options.h"
+#include "agents/agent.h"
+#include "agents/model_pool.h"
+#include "sessions/store.h"
+
+namespace gptoss::agents {
+
+// What all sessions of a connection share. Outlives them.
+struct FaceContext {
+  acp::Connection* connection = nullptr;
+  SessionStore* store = nullptr;
+  AgentRegistry* registry = nullptr;
+  ModelPool* pool = nullptr;
+  bool make_titles = true;
+  acp::ClientTraits client;  // set by initialize, before the first session
+};
+
+// Safe from any thread, unless said otherwise.
+class LiveSession final : public TurnSink {
+ public:
+  LiveSession(FaceContext& face, StoredSession stored, std::vector<acp::McpServer> mcp_servers,
+              OptionState options);
+  ~LiveSession() override;  // cancels everything and waits; not on its own thread
+  LiveSession(const LiveSession&) = delete;
+  LiveSession& operator=(const LiveSession&) = delete;
+
+  const std::string& id() const { return id_; }
+
+  // A prompt waits for those before it. `request`: the id that is answered.
+  void Prompt(Json request, std::vector<acp::ContentBlock> prompt);
+  // Other work, in the same queue: replay, the answer to a close.
+  void Post(std::function<void()> work);
+  void ReplayTranscript();  // in the queue
+  void Refresh();           // in the queue: what another life of the session has left
+  // The running prompt and those that wait; they answer `cancelled`. What comes later is not touched.
+  void CancelAll();
+  void CancelRequest(const Json& request);
+  // No more work is taken; what is queued is done, then `last`, then its thread ends.
+  void Finish(std::function<void()> last);
+  void WaitUntilFinished();
+  bool finished();
+
+  // Options, changed by a request of the client. `as_mode`: by session/set_mode, which is told as an option.
+  Status SetOption(std::string_view option, std::string_view value, bool as_mode);
+  std::vector<acp::ConfigOption> Options() const;
+  acp::Modes Modes() const;
+  void SendCommands();
+
+  // TurnSink
+  const acp::ClientTraits& client() const override { return face_.client; }
+  void Emit(const acp::Update& update) override;
+  acp::PermissionOutcome Ask(const acp::ToolCall& call,
+                             const std::vector<acp::PermissionOption>& options) override;
+  Result<std::string> ReadThroughClient(const std::string& path) override;
+  Status Choose(std::string_view option, std::string_view value) override;
+
+ private:
+  struct Job {
+    std::function<void()> work;  // or a prompt:
+    Json request;
+    std::vector<acp::ContentBlock> prompt;
+    CancelSource cancel;
+    bool is_prompt = false;
+  };
+  void Submit(std::shared_ptr<Job> job);
+  void Work();
+  void RunPrompt(Job& job);
+  TurnOutcome RunTurn(Job& job);
+  Status OpenAgent();
+  void NameFromPrompt(const std::vector<acp::ContentBlock>& prompt);
+  void NameByModel();
+  void SetTitle(std::string title);
+  void Store(bool touch);
+  Status Change(std::string_view option, std::string_view value, bool& mode_changed);
+  // Asks the client and waits; an error of code -32800 when the turn is cancelled.
+  acp::Reply AskClient(std::string_view method, Json params);
+
+  FaceContext& face_;
+  const std::string id_;
+  const std::vector<acp::McpServer> mcp_servers_;
+  std::shared_ptr<SharedChoices> choices_;
+
+  mutable std::mutex state_mutex_;  // stored_, options
+  StoredSession stored_;
+  OptionState options_;
+
+  std::mutex emit_mutex_;
+
+  std::mutex queue_mutex_;
+  std::condition_variable changed_;
+  std::deque<std::shared_ptr<Job>> queue_;
+  std::shared_ptr<Job> running_;
+  CancelSource idle_cancel_;  // of work on the side
+  bool finishing_ = false, finished_ = false;
+  std::function<void()> last_;
+  std::thread thread_;
+
+  // On the session's thread only.
+  std::unique_ptr<AgentSession> agent_;
+  std::string agent_mode_;
+  bool titled_by_model_ = false;
+  bool interrupted_ = false;  // its last turn, in an earlier life, did not end
+};
+
+std::string IsoTime(std::int64_t ms);  // "2026-11-27T18:00:00.000Z"
+
+}  // namespace gptoss::agents

@@ -1,0 +1,125 @@
+// What answers a turn in a session. Modes of a session are agents.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "acp/types.h"
+#include "base/cancel.h"
+#include "base/error.h"
+#include "harmony/conversation.h"
+
+namespace gptoss::agents {
+
+// What a session lets its user choose. Changed by the face at any moment, read anew before each call of the
+// model. Safe from any thread.
+struct Choices {
+  std::string model;  // as the model pool knows it
+  harmony::ReasoningEffort effort = harmony::ReasoningEffort::kMedium;
+  double temperature = 0.7;
+  bool tools = true;
+  bool show_reasoning = true;
+};
+class SharedChoices {
+ public:
+  explicit SharedChoices(Choices choices) : choices_(std::move(choices)) {}
+  Choices Get() const {
+    std::lock_guard lock(mutex_);
+    return choices_;
+  }
+  void Set(const Choices& choices) {
+    std::lock_guard lock(mutex_);
+    choices_ = choices;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  Choices choices_;
+};
+
+// Where a turn's updates go and its questions are answered: a face. Called on the turn's thread and on those
+// of the provider, one at a time.
+class TurnSink {
+ public:
+  virtual ~TurnSink() = default;
+  virtual const acp::ClientTraits& client() const = 0;
+  // In order. Waits while the reader is slow.
+  virtual void Emit(const acp::Update& update) = 0;
+  // Waits for the user's answer; kCancelled as soon as the turn is.
+  virtual acp::PermissionOutcome Ask(const acp::ToolCall& call,
+                                     const std::vector<acp::PermissionOption>& options) = 0;
+  // A file as the user's editor has it, with changes that are not saved. Errors: kUnsupported (the client did
+  // not offer that), kCancelled, those of the client.
+  virtual Result<std::string> ReadThroughClient(const std::string& path) = 0;
+  // A setting of the session that a command of the user changes. kInvalidArgument: what is allowed.
+  virtual Status Choose(std::string_view option, std::string_view value) = 0;
+};
+
+struct Turn {
+  std::vector<acp::ContentBlock> prompt;
+  CancelToken cancel;
+};
+struct TurnOutcome {
+  acp::StopReason reason = acp::StopReason::kEndTurn;
+  std::optional<Error> error;  // then `reason` means nothing
+};
+
+// What an agent is given when it is put into a session. The conversation and permissions are kept through
+// functions, so that agents know no database.
+struct SessionContext {
+  std::string id;
+  std::string folder;
+  std::vector<std::string> more_folders;
+  std::vector<acp::McpServer> mcp_servers;
+  std::shared_ptr<const SharedChoices> choices;
+  harmony::Conversation conversation;  // of an earlier life of the session
+  bool interrupted = false;            // its last turn did not end
+  std::function<void(const harmony::Conversation&)> save;
+  std::function<bool(std::string_view rule)> allowed;  // permissions given for ever in this project
+  std::function<void(std::string_view rule)> allow;
+};
+
+// One session's side of an agent. Prompt is called by one thread at a time; the rest from any thread.
+class AgentSession {
+ public:
+  virtual ~AgentSession() = default;
+  // Ends soon after `turn.cancel`; nothing is emitted after it returns.
+  virtual TurnOutcome Prompt(const Turn& turn, TurnSink& sink) = 0;
+  // A title for what was said so far, made by the model; "" if it has none to give. Not beside Prompt.
+  virtual std::string MakeTitle(const CancelToken& cancel) = 0;
+};
+
+// Safe from any thread.
+class Agent {
+ public:
+  virtual ~Agent() = default;
+  virtual acp::Mode mode() const = 0;  // id, name and what it is
+  // Why it cannot run here and what to do; "" if it can. Cheap.
+  virtual std::string Unavailable() const = 0;
+  virtual std::vector<acp::Command> commands() const = 0;
+  virtual Result<std::unique_ptr<AgentSession>> Open(SessionContext context) = 0;
+};
+
+// The agents of the program, in the order of their adding; the first is the default.
+class AgentRegistry {
+ public:
+  void Add(std::unique_ptr<Agent> agent) { agents_.push_back(std::move(agent)); }
+  const std::vector<std::unique_ptr<Agent>>& agents() const { return agents_; }
+  Agent* Find(std::string_view id) const {
+    for (const auto& agent : agents_) {
+      if (agent->mode().id == id) return agent.get();
+    }
+    return nullptr;
+  }
+
+ private:
+  std::vector<std::unique_ptr<Agent>> agents_;
+};
+
+}  // namespace gptoss::agents

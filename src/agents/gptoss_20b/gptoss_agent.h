@@ -1,0 +1,19 @@
+// GPT-OSS as a coding agent.
+#pragma once
+
+#include <memory>
+
+#include "agents/agent.h"
+#include "agents/model_pool.h"
+
+namespace gptoss::agents {
+
+struct GptOssAgentOptions {
+  int max_calls = 50;           // of the model in one turn
+  std::int64_t max_tokens = 0;  // of one call; 0: no limit
+};
+
+// `pool` must outlive the agent and its sessions.
+std::unique_ptr<Agent> MakeGptOssAgent(ModelPool& pool, const GptOssAgentOptions& options);
+
+}  // namespace gptoss::agents

@@ -1,0 +1,376 @@
+#include "sessions/store.h"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include <charconv>
+#include <system_error>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "sessions/statement.h"
+
+namespace gptoss {
+namespace {
+
+constexpr int kSchema = 1;
+constexpr int kBusyMs = 5000;
+constexpr const char* kTables = R"(
+CREATE TABLE IF NOT EXISTS sessions (
+  id TEXT PRIMARY KEY, folder TEXT NOT NULL, more_folders TEXT NOT NULL, title TEXT NOT NULL, mode TEXT NOT NULL,
+  options TEXT NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL, context_used INTEGER NOT NULL,
+  context_size INTEGER NOT NULL, turn_open INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS sessions_by_time ON sessions (updated DESC, id);
+CREATE INDEX IF NOT EXISTS sessions_by_folder ON sessions (folder, updated DESC, id);
+CREATE TABLE IF NOT EXISTS transcript (
+  session TEXT NOT NULL, number INTEGER NOT NULL, item TEXT NOT NULL, PRIMARY KEY (session, number)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS messages (
+  session TEXT NOT NULL, number INTEGER NOT NULL, message TEXT NOT NULL, PRIMARY KEY (session, number)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS permissions (
+  project TEXT NOT NULL, rule TEXT NOT NULL, PRIMARY KEY (project, rule)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS defaults (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+)";
+constexpr std::string_view kColumns =
+    "id, folder, more_folders, title, mode, options, created, updated, context_used, context_size, turn_open";
+
+std::int64_t NowMs() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+std::string FoldersJson(const std::vector<std::string>& folders) { return DumpJson(Json(folders)); }
+std::string OptionsJson(const StoredSession& session) {
+  Json json = Json::object();
+  for (const auto& [key, value] : session.options) json[key] = value;
+  return DumpJson(json);
+}
+
+StoredSession ReadRow(const Statement& row) {
+  StoredSession session;
+  session.id = row.Text(0);
+  session.folder = row.Text(1);
+  if (const auto folders = ParseJson(row.Text(2)); folders && folders->is_array()) {
+    for (const Json& folder : *folders) {
+      if (folder.is_string()) session.more_folders.push_back(folder.get<std::string>());
+    }
+  }
+  session.title = row.Text(3);
+  session.mode = row.Text(4);
+  if (const auto options = ParseJson(row.Text(5)); options && options->is_object()) {
+    for (const auto& [key, value] : options->items()) {
+      if (value.is_string()) session.options.emplace_back(key, value.get<std::string>());
+    }
+  }
+  session.created_ms = row.Number(6);
+  session.updated_ms = row.Number(7);
+  session.context_used = static_cast<std::uint64_t>(row.Number(8));
+  session.context_size = static_cast<std::uint64_t>(row.Number(9));
+  session.turn_open = row.Number(10) != 0;
+  return session;
+}
+
+// Where a page ended: the time and the id of its last session.
+std::string CursorAfter(const StoredSession& last) { return fmt::format("{}.{}", last.updated_ms, last.id); }
+Result<std::pair<std::int64_t, std::string>> ReadCursor(std::string_view cursor) {
+  std::int64_t time = 0;
+  const auto [end, error] = std::from_chars(cursor.data(), cursor.data() + cursor.size(), time);
+  const auto used = static_cast<std::size_t>(end - cursor.data());
+  if (error != std::errc() || used >= cursor.size() || cursor[used] != '.')
+    return Fail(ErrorCode::kInvalidArgument, "cursor: expected the nextCursor of an earlier answer");
+  return std::pair(time, std::string(cursor.substr(used + 1)));
+}
+
+}  // namespace
+
+Error SessionStore::Failure() const {
+  ErrorCode code = ErrorCode::kInternal;
+  switch (sqlite3_errcode(database_)) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      code = ErrorCode::kUnavailable;
+      break;
+    case SQLITE_FULL:
+    case SQLITE_NOMEM:
+      code = ErrorCode::kResourceExhausted;
+      break;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      code = ErrorCode::kDataLoss;
+      break;
+    case SQLITE_PERM:
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+      code = ErrorCode::kPermissionDenied;
+      break;
+    default:
+      break;
+  }
+  return {code, fmt::format("{}: {}", name_, sqlite3_errmsg(database_))};
+}
+
+Status SessionStore::Execute(const char* sql) {
+  if (sqlite3_exec(database_, sql, nullptr, nullptr, nullptr) != SQLITE_OK) return std::unexpected(Failure());
+  return {};
+}
+
+Result<std::unique_ptr<SessionStore>> SessionStore::Open(const std::filesystem::path& file) {
+  if (!file.empty()) GPTOSS_CHECK_OK(CreatePrivateFolders(file.parent_path()));
+  sqlite3* database = nullptr;
+  const std::string name = file.empty() ? ":memory:" : file.string();
+  const mode_t mask = ::umask(0077);  // what people wrote is theirs alone
+  const int opened = sqlite3_open_v2(
+      name.c_str(), &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  std::unique_ptr<SessionStore> store(new SessionStore(database, name));
+  Status prepared;
+  if (opened != SQLITE_OK) {
+    prepared = std::unexpected(store->Failure());
+  } else {
+    prepared = store->Prepare();
+  }
+  ::umask(mask);
+  if (!prepared) return std::unexpected(std::move(prepared).error());
+  return store;
+}
+
+Status SessionStore::Prepare() {
+  sqlite3_busy_timeout(database_, kBusyMs);
+  GPTOSS_CHECK_OK(Execute("PRAGMA journal_mode=WAL"));
+  // In WAL mode this survives every death of a process; only a machine's may cost the last transactions.
+  GPTOSS_CHECK_OK(Execute("PRAGMA synchronous=NORMAL"));
+  std::int64_t version = 0;
+  {
+    Statement query(database_, "PRAGMA user_version");
+    if (!query.Step()) return std::unexpected(Failure());
+    version = query.Number(0);
+  }
+  if (version > kSchema)
+    return Fail(ErrorCode::kUnsupported,
+                fmt::format("{} was written by a newer gptoss; update this one", name_));
+  if (version == kSchema) return {};
+  GPTOSS_CHECK_OK(Execute("BEGIN IMMEDIATE"));
+  Status made = Execute(kTables);
+  if (made) made = Execute(fmt::format("PRAGMA user_version={}", kSchema).c_str());
+  if (!made) {
+    static_cast<void>(Execute("ROLLBACK"));
+    return made;
+  }
+  return Execute("COMMIT");
+}
+
+SessionStore::~SessionStore() { sqlite3_close_v2(database_); }
+
+Status SessionStore::Create(const StoredSession& session) {
+  std::lock_guard lock(mutex_);
+  const std::int64_t now = NowMs();
+  Statement insert(database_,
+                   fmt::format("INSERT INTO sessions ({}) VALUES (?,?,?,?,?,?,?,?,?,?,?)", kColumns));
+  insert.Bind(session.id).Bind(session.folder).Bind(FoldersJson(session.more_folders)).Bind(session.title);
+  insert.Bind(session.mode).Bind(OptionsJson(session)).Bind(now).Bind(now);
+  insert.Bind(static_cast<std::int64_t>(session.context_used))
+      .Bind(static_cast<std::int64_t>(session.context_size));
+  insert.Bind(std::int64_t{session.turn_open});
+  insert.Step();
+  if (!insert.ok()) return std::unexpected(Failure());
+  return {};
+}
+
+Result<StoredSession> SessionStore::Find(std::string_view id) {
+  std::lock_guard lock(mutex_);
+  Statement query(database_, fmt::format("SELECT {} FROM sessions WHERE id=?", kColumns));
+  query.Bind(id);
+  if (query.Step()) return ReadRow(query);
+  if (!query.ok()) return std::unexpected(Failure());
+  return Fail(ErrorCode::kNotFound, fmt::format("there is no session {}", id));
+}
+
+Status SessionStore::Update(const StoredSession& session, bool touch) {
+  std::lock_guard lock(mutex_);
+  Statement update(
+      database_,
+      "UPDATE sessions SET folder=?, more_folders=?, title=?, mode=?, options=?, context_used=?, "
+      "context_size=?, turn_open=?, updated=max(updated,?) WHERE id=?");
+  update.Bind(session.folder).Bind(FoldersJson(session.more_folders)).Bind(session.title).Bind(session.mode);
+  update.Bind(OptionsJson(session)).Bind(static_cast<std::int64_t>(session.context_used));
+  update.Bind(static_cast<std::int64_t>(session.context_size)).Bind(std::int64_t{session.turn_open});
+  update.Bind(touch ? NowMs() : 0).Bind(session.id);
+  update.Step();
+  if (!update.ok()) return std::unexpected(Failure());
+  if (update.changes() == 0)
+    return Fail(ErrorCode::kNotFound, fmt::format("there is no session {}", session.id));
+  return {};
+}
+
+namespace {
+
+// Runs one statement for each table that a session is in.
+constexpr const char* kDeletes[] = {"DELETE FROM transcript WHERE session=?",
+                                    "DELETE FROM messages WHERE session=?",
+                                    "DELETE FROM sessions WHERE id=?"};
+
+}  // namespace
+
+Status SessionStore::Delete(std::string_view id) {
+  std::lock_guard lock(mutex_);
+  GPTOSS_CHECK_OK(Execute("BEGIN IMMEDIATE"));
+  for (const char* sql : kDeletes) {
+    Statement remove(database_, sql);
+    remove.Bind(id).Step();
+    if (remove.ok()) continue;
+    const Error failure = Failure();
+    static_cast<void>(Execute("ROLLBACK"));
+    return std::unexpected(failure);
+  }
+  return Execute("COMMIT");
+}
+
+Result<SessionPage> SessionStore::List(const std::optional<std::string>& folder, std::string_view cursor,
+                                       int page_size) {
+  std::string where = folder ? "folder=?" : "1";
+  std::pair<std::int64_t, std::string> after;
+  if (!cursor.empty()) {
+    GPTOSS_TRY(after, ReadCursor(cursor));
+    where += " AND updated<=? AND (updated<? OR id>?)";
+  }
+  std::lock_guard lock(mutex_);
+  Statement query(database_, fmt::format("SELECT {} FROM sessions WHERE {} ORDER BY updated DESC, id LIMIT ?",
+                                         kColumns, where));
+  if (folder) query.Bind(*folder);
+  if (!cursor.empty()) query.Bind(after.first).Bind(after.first).Bind(after.second);
+  query.Bind(std::int64_t{page_size} + 1);  // one more, to know whether it goes on
+  SessionPage page;
+  while (query.Step()) page.sessions.push_back(ReadRow(query));
+  if (!query.ok()) return std::unexpected(Failure());
+  if (page.sessions.size() > static_cast<std::size_t>(page_size)) {
+    page.sessions.pop_back();
+    page.next_cursor = CursorAfter(page.sessions.back());
+  }
+  return page;
+}
+
+Result<int> SessionStore::Prune(std::int64_t untouched_since_ms, bool only_empty) {
+  std::vector<std::string> old;
+  {
+    std::lock_guard lock(mutex_);
+    Statement query(
+        database_,
+        fmt::format("SELECT id FROM sessions WHERE updated<? {}",
+                    only_empty ? "AND NOT EXISTS (SELECT 1 FROM transcript WHERE session=id)" : ""));
+    query.Bind(untouched_since_ms);
+    while (query.Step()) old.push_back(query.Text(0));
+    if (!query.ok()) return std::unexpected(Failure());
+  }
+  for (const std::string& id : old) GPTOSS_CHECK_OK(Delete(id));
+  return static_cast<int>(old.size());
+}
+
+Status SessionStore::Append(std::string_view id, std::string_view item) {
+  std::lock_guard lock(mutex_);
+  Statement insert(
+      database_,
+      "INSERT INTO transcript (session, number, item) VALUES (?1, (SELECT coalesce(max(number),0)+1 "
+      "FROM transcript WHERE session=?1), ?2)");
+  insert.Bind(id).Bind(item).Step();
+  if (!insert.ok()) return std::unexpected(Failure());
+  return {};
+}
+
+Result<std::vector<std::string>> SessionStore::Transcript(std::string_view id) {
+  std::lock_guard lock(mutex_);
+  Statement query(database_, "SELECT item FROM transcript WHERE session=? ORDER BY number");
+  query.Bind(id);
+  std::vector<std::string> items;
+  while (query.Step()) items.push_back(query.Text(0));
+  if (!query.ok()) return std::unexpected(Failure());
+  return items;
+}
+
+Status SessionStore::SaveConversation(std::string_view id, const harmony::Conversation& conversation) {
+  const Json json = harmony::ConversationToJson(conversation);
+  std::lock_guard lock(mutex_);
+  std::vector<std::string> stored;
+  {
+    Statement query(database_, "SELECT message FROM messages WHERE session=? ORDER BY number");
+    query.Bind(id);
+    while (query.Step()) stored.push_back(query.Text(0));
+    if (!query.ok()) return std::unexpected(Failure());
+  }
+  GPTOSS_CHECK_OK(Execute("BEGIN IMMEDIATE"));
+  bool good = true;
+  std::size_t number = 0;
+  for (const Json& message : json["messages"]) {
+    const std::string text = DumpJson(message);
+    if (number >= stored.size() || stored[number] != text) {
+      Statement write(database_, "INSERT OR REPLACE INTO messages (session, number, message) VALUES (?,?,?)");
+      write.Bind(id).Bind(static_cast<std::int64_t>(number)).Bind(text).Step();
+      good = good && write.ok();
+    }
+    ++number;
+  }
+  Statement rest(database_, "DELETE FROM messages WHERE session=? AND number>=?");
+  rest.Bind(id).Bind(static_cast<std::int64_t>(number)).Step();
+  if (!good || !rest.ok()) {
+    const Error failure = Failure();
+    static_cast<void>(Execute("ROLLBACK"));
+    return std::unexpected(failure);
+  }
+  return Execute("COMMIT");
+}
+
+Result<harmony::Conversation> SessionStore::LoadConversation(std::string_view id) {
+  Json json{{"messages", Json::array()}};
+  {
+    std::lock_guard lock(mutex_);
+    Statement query(database_, "SELECT message FROM messages WHERE session=? ORDER BY number");
+    query.Bind(id);
+    while (query.Step()) {
+      auto message = ParseJson(query.Text(0));
+      if (!message)
+        return Fail(ErrorCode::kDataLoss, fmt::format("{}: a message of session {} is damaged", name_, id));
+      json["messages"].push_back(std::move(*message));
+    }
+    if (!query.ok()) return std::unexpected(Failure());
+  }
+  auto conversation = harmony::ConversationFromJson(json);
+  if (!conversation)
+    return Fail(ErrorCode::kDataLoss,
+                fmt::format("{}: session {}: {}", name_, id, conversation.error().message));
+  return conversation;
+}
+
+Status SessionStore::Allow(std::string_view project, std::string_view rule) {
+  std::lock_guard lock(mutex_);
+  Statement insert(database_, "INSERT OR IGNORE INTO permissions (project, rule) VALUES (?,?)");
+  insert.Bind(project).Bind(rule).Step();
+  if (!insert.ok()) return std::unexpected(Failure());
+  return {};
+}
+
+Result<bool> SessionStore::Allowed(std::string_view project, std::string_view rule) {
+  std::lock_guard lock(mutex_);
+  Statement query(database_, "SELECT 1 FROM permissions WHERE project=? AND rule=?");
+  query.Bind(project).Bind(rule);
+  const bool found = query.Step();
+  if (!query.ok()) return std::unexpected(Failure());
+  return found;
+}
+
+Status SessionStore::SetDefault(std::string_view key, std::string_view value) {
+  std::lock_guard lock(mutex_);
+  Statement insert(database_, "INSERT OR REPLACE INTO defaults (key, value) VALUES (?,?)");
+  insert.Bind(key).Bind(value).Step();
+  if (!insert.ok()) return std::unexpected(Failure());
+  return {};
+}
+
+Result<std::optional<std::string>> SessionStore::Default(std::string_view key) {
+  std::lock_guard lock(mutex_);
+  Statement query(database_, "SELECT value FROM defaults WHERE key=?");
+  query.Bind(key);
+  if (query.Step()) return std::optional(query.Text(0));
+  if (!query.ok()) return std::unexpected(Failure());
+  return std::nullopt;
+}
+
+}  // namespace gptoss

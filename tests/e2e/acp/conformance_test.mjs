@@ -1,0 +1,235 @@
+// The checks of the protocol's test kit (its ids are in the names), through the official SDK and a strict schema.
+import { test } from "node:test";
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Agent, acp, program, refused, temporaryFolder } from "./harness.mjs";
+
+const METHOD = acp.methods.agent;
+
+async function started(options, capabilities) {
+  const agent = new Agent(options);
+  await agent.initialize(capabilities);
+  return agent;
+}
+// A turn of the model in a new session of its own.
+async function answered(agent, text, more) {
+  const cwd = temporaryFolder();
+  const session = await agent.newSession(cwd, more);
+  const result = await agent.prompt(session.sessionId, text);
+  return { ...session, cwd, result };
+}
+
+test("TRANSPORT-001, TRANSPORT-002, JSONRPC-001, JSONRPC-002: lines of JSON, ids as they came, errors by their codes", async () => {
+  const agent = new Agent();
+  await agent.raw('noise\r\n\r\n[{"jsonrpc":"2.0","id":1,"method":"x"}]\n');
+  await agent.raw('{"jsonrpc":"2.0","id":"before","method":"session/new","params":{"cwd":"/","mcpServers":[]}}\r\n');
+  assert.equal((await agent.answerTo("before")).error.code, -32600);
+  const nulls = agent.frames.filter((f) => f.frame.id === null).map((f) => f.frame.error.code);
+  assert.deepEqual(nulls, [-32700, -32600]);
+  await agent.raw('{"jsonrpc":"2.0","id":900719925474,"method":"initialize","params":{"protocolVersion":1}}\n');
+  assert.equal((await agent.answerTo(900719925474)).result.protocolVersion, 1);
+  await agent.raw('{"jsonrpc":"2.0","id":"str-1","method":"_unknown/thing","params":{}}\n');
+  assert.equal((await agent.answerTo("str-1")).error.code, -32601);
+  await agent.raw('{"jsonrpc":"2.0","id":-7,"method":"session/new","params":{"mcpServers":[]}}\n');
+  assert.equal((await agent.answerTo(-7)).error.code, -32602);
+  await agent.raw(Buffer.from('{"jsonrpc":"2.0","id":5,"method":"session/list","params":{"cwd":"/\xff"}}\n', "latin1"));
+  await agent.raw('{"jsonrpc":"2.0","id":6,"method":"session/list","params":{}}\n');
+  assert.deepEqual((await agent.answerTo(6)).result.sessions, []);
+  await agent.stop();
+});
+
+test("TRANSPORT: a line beyond 32 MiB ends the connection, one below it does not", async () => {
+  const agent = await started();
+  const { sessionId } = await agent.newSession(temporaryFolder());
+  await agent.raw(`{"jsonrpc":"2.0","id":"big","method":"_x","params":{"text":"${"y".repeat(30 << 20)}"}}\n`);
+  assert.equal((await agent.answerTo("big")).error.code, -32601);
+  await agent.raw(`{"jsonrpc":"2.0","id":"huge","method":"_x","params":{"text":"${"y".repeat(33 << 20)}`);
+  assert.equal((await agent.exited).code, 1);
+  assert.match(agent.stderr, /longer than/);
+  assert.ok(sessionId);
+});
+
+test("JSONRPC-003, EXT-001: silence on notifications, unknown ones and idle cancels among them", async () => {
+  const agent = await started();
+  const { sessionId } = await agent.newSession(temporaryFolder());
+  const before = agent.frames.length;
+  await agent.raw('{"jsonrpc":"2.0","method":"_private/note","params":{}}\n{"jsonrpc":"2.0","method":"session/unknown"}\n');
+  await agent.cancel(sessionId);
+  await agent.cancel("sess_none");
+  await agent.raw('{"jsonrpc":"2.0","method":"$/cancel_request","params":{"requestId":"nobody"}}\n');
+  assert.equal((await refused(agent.request("_private/thing", {}))).code, -32601);
+  const since = agent.frames.slice(before).filter((f) => f.from === "agent" && f.frame.method === undefined);
+  assert.equal(since.length, 1);
+  assert.equal((await agent.prompt(sessionId, "!say fine")).stopReason, "end_turn");
+  await agent.stop();
+});
+
+test("INIT-001, INIT-002, INIT-003, AUTH-002: version 1 whatever is asked, capabilities, one method of the agent", async () => {
+  for (const version of [0, 1, 2, 65535]) {
+    const agent = new Agent();
+    const hello = await agent.initialize({}, version);
+    assert.equal(hello.protocolVersion, 1);
+    assert.equal(hello.agentInfo.name, "gptoss");
+    assert.equal(hello.agentCapabilities.loadSession, true);
+    assert.equal(hello.authMethods.length, 1);
+    assert.equal(hello.authMethods[0].type, undefined);
+    assert.deepEqual(await agent.request(METHOD.authenticate, { methodId: hello.authMethods[0].id }), {});
+    assert.equal((await refused(agent.request(METHOD.authenticate, { methodId: "other" }))).code, -32602);
+    assert.equal((await refused(agent.request(METHOD.logout, {}))).code, -32601);
+    await agent.stop();
+  }
+});
+
+test("SESSION-001, SESSION-002: sessions have ids of their own; folders are absolute; updates follow the answer", async () => {
+  const agent = await started();
+  const cwd = temporaryFolder();
+  const one = await agent.newSession(cwd), two = await agent.newSession(cwd);
+  assert.notEqual(one.sessionId, two.sessionId);
+  assert.equal((await refused(agent.newSession("relative"))).code, -32602);
+  assert.equal((await refused(agent.request(METHOD.session.new, { mcpServers: [] }))).code, -32602);
+  await agent.until(() => agent.updatesOf(two.sessionId, "available_commands_update").length, "the commands");
+  const answer = agent.frames.findIndex((f) => f.frame.result?.sessionId === one.sessionId);
+  const update = agent.frames.findIndex((f) => f.frame.params?.sessionId === one.sessionId && f.from === "agent");
+  assert.ok(answer < update);
+  const error = await refused(agent.prompt("sess_none", "hi"));
+  assert.equal(error.code, -32002);
+  assert.equal(error.data.sessionId, "sess_none");
+  await agent.stop();
+});
+
+test("PROMPT-001, PROMPT-002: a turn streams and ends; nothing of it follows its end", async () => {
+  const agent = await started();
+  const { sessionId, result } = await answered(agent, "!think a thought\n!preamble first\n!say the answer äöü 🎉");
+  assert.equal(result.stopReason, "end_turn");
+  const kinds = ["agent_thought_chunk", "agent_message_chunk"].map((k) => agent.updatesOf(sessionId, k));
+  assert.equal(kinds[0].map((u) => u.content.text).join(""), "a thought");
+  assert.equal(kinds[1].map((u) => u.content.text).join(""), "firstthe answer äöü 🎉");
+  assert.equal(new Set([...kinds[0], ...kinds[1]].map((u) => u.messageId)).size, 3);
+  const usage = agent.updatesOf(sessionId, "usage_update").at(-1);
+  assert.ok(usage.used > 0 && usage.size === 32000);
+  assert.equal(agent.updatesOf(sessionId, "session_info_update")[0].title, "!think a thought");
+  // The title that the model makes when it is idle belongs to the session, not to the turn.
+  await agent.until(() => agent.updatesOf(sessionId, "session_info_update").length > 1, "the title by the model");
+  const end = agent.frames.findIndex((f) => f.frame.result?.stopReason);
+  assert.deepEqual(agent.frames.slice(end + 1).filter((f) => f.from === "agent")
+    .map((f) => f.frame.params.update.sessionUpdate), ["session_info_update"]);
+  const empty = await refused(agent.prompt(sessionId, []));
+  assert.equal(empty.code, -32602);
+  await agent.stop();
+});
+
+test("PROMPTCAP: links, embedded text; images and audio are refused as announced", async () => {
+  const agent = await started();
+  assert.deepEqual(agent.initialized.agentCapabilities.promptCapabilities, { image: false, audio: false, embeddedContext: true });
+  const cwd = temporaryFolder();
+  writeFileSync(join(cwd, "a b.txt"), "linked text");
+  const { sessionId } = await agent.newSession(cwd);
+  await agent.prompt(sessionId, [
+    { type: "text", text: "look: " },
+    { type: "resource_link", uri: `file://${cwd}/a%20b.txt`, name: "a b.txt" },
+    { type: "resource", resource: { uri: "file:///x/y.txt", text: "embedded text", mimeType: "text/plain" } },
+  ]);
+  assert.match(agent.said(sessionId), /linked text/);
+  assert.match(agent.said(sessionId), /embedded text/);
+  const image = [{ type: "image", data: "AA==", mimeType: "image/png" }];
+  assert.equal((await refused(agent.prompt(sessionId, image))).code, -32602);
+  assert.equal((await agent.prompt(sessionId, "!say still here")).stopReason, "end_turn");
+  await agent.stop();
+});
+
+test("CANCEL-001, CANCEL-002: a cancelled turn answers so, and the next one runs", async () => {
+  const agent = await started();
+  const { sessionId } = await agent.newSession(temporaryFolder());
+  const turn = agent.prompt(sessionId, `!slow 5\n!say ${"long ".repeat(2000)}`);
+  await agent.until(() => agent.said(sessionId).length > 20, "the first words");
+  await agent.cancel(sessionId);
+  assert.equal((await turn).stopReason, "cancelled");
+  const end = agent.frames.findIndex((f) => f.frame.result?.stopReason);
+  assert.equal((await agent.prompt(sessionId, "!context")).stopReason, "end_turn");
+  assert.match(agent.said(sessionId), /users=2 results=0 interrupted=1/);
+  const next = agent.frames.findIndex((f, i) => i > end && f.from === "client" && f.frame.method === "session/prompt");
+  assert.deepEqual(agent.frames.slice(end + 1, next).filter((f) => f.from === "agent"), []);
+  await agent.stop();
+});
+
+test("CLIENTCAP-001, CLIENTCAP-002, CLIENTCAP-003: nothing is asked of a client that it did not announce", async () => {
+  const cwd = temporaryFolder();
+  writeFileSync(join(cwd, "f.txt"), "disk");
+  const link = [{ type: "resource_link", uri: `file://${cwd}/f.txt`, name: "f.txt" }];
+  const plain = await started();
+  const one = await plain.newSession(cwd);
+  await plain.prompt(one.sessionId, link);
+  await plain.prompt(one.sessionId, '!call run_command {"command":"cat f.txt"}\n!say ok');
+  assert.match(plain.said(one.sessionId), /disk/);
+  assert.deepEqual([...new Set(plain.theirs.values())], ["session/request_permission"]);
+  const kinds = new Set(plain.updatesOf(one.sessionId).map((u) => u.sessionUpdate));
+  assert.ok(!kinds.has("notice") && !kinds.has("compaction_update"));
+  await plain.stop();
+  const editor = await started({ onRead: () => "unsaved" }, { fs: { readTextFile: true } });
+  const two = await editor.newSession(cwd);
+  await editor.prompt(two.sessionId, link);
+  assert.match(editor.said(two.sessionId), /unsaved/);
+  await editor.stop();
+});
+
+test("MODES, CONFIG-001..003: options and modes in sync, changed in a turn too, remembered", async () => {
+  const agent = await started();
+  const { sessionId, modes, configOptions } = await agent.newSession(temporaryFolder());
+  assert.equal(modes.currentModeId, "gptoss_20b");
+  assert.deepEqual(configOptions.map((o) => o.id), ["mode", "model", "thought_level", "temperature", "tools", "show_reasoning"]);
+  assert.ok(configOptions.every((o) => o.type === "select"), "no switches for a client that knows none");
+  for (const option of configOptions) assert.ok(option.options.some((v) => v.value === option.currentValue), option.id);
+  const set = (configId, value, more) => agent.request(METHOD.session.setConfigOption, { sessionId, configId, value, ...more });
+  const turn = agent.prompt(sessionId, `!slow 5\n!say ${"word ".repeat(300)}`);
+  await agent.until(() => agent.said(sessionId), "the turn's begin");
+  const after = await set("thought_level", "high");
+  assert.equal(after.configOptions.length, configOptions.length);
+  assert.equal(after.configOptions.find((o) => o.id === "thought_level").currentValue, "high");
+  await set("mode", "gptoss_20b");
+  assert.deepEqual(await agent.request(METHOD.session.setMode, { sessionId, modeId: "gptoss_20b" }), {});
+  await agent.until(() => agent.updatesOf(sessionId, "config_option_update").length, "the mode told as an option");
+  await agent.cancel(sessionId);
+  assert.equal((await turn).stopReason, "cancelled");
+  for (const [id, value] of [["thought_level", "enormous"], ["none", "x"], ["mode", "nobody"]])
+    assert.equal((await refused(set(id, value))).code, -32602);
+  assert.equal((await refused(agent.request(METHOD.session.setMode, { sessionId, modeId: "nobody" }))).code, -32602);
+  const next = await agent.newSession(temporaryFolder());
+  assert.equal(next.configOptions.find((o) => o.id === "thought_level").currentValue, "high");
+  await agent.stop();
+  const knowing = await started({ home: agent.home }, { session: { configOptions: { boolean: {} } } });
+  const session = await knowing.newSession(temporaryFolder());
+  const tools = session.configOptions.find((o) => o.id === "tools");
+  assert.equal(tools.type, "boolean");
+  const off = await knowing.request(METHOD.session.setConfigOption,
+    { sessionId: session.sessionId, configId: "tools", type: "boolean", value: false });
+  assert.equal(off.configOptions.find((o) => o.id === "tools").currentValue, false);
+  assert.equal(session.configOptions.find((o) => o.id === "thought_level").currentValue, "high");
+  await knowing.stop();
+});
+
+test("commands: announced, answered, and changing what they say", async () => {
+  const agent = await started({}, { session: { compaction: {} } });
+  const { sessionId } = await agent.newSession(temporaryFolder());
+  await agent.until(() => agent.updatesOf(sessionId, "available_commands_update").length, "the commands");
+  const names = agent.updatesOf(sessionId, "available_commands_update")[0].availableCommands.map((c) => c.name);
+  assert.deepEqual(names, ["compact", "clear", "effort", "model", "status", "help"]);
+  await agent.prompt(sessionId, "/effort low");
+  await agent.until(() => agent.updatesOf(sessionId, "config_option_update").length, "the changed option");
+  await agent.prompt(sessionId, "remember this");
+  await agent.prompt(sessionId, "/compact");
+  assert.deepEqual(agent.updatesOf(sessionId, "compaction_update").map((u) => u.status), ["in_progress", "completed"]);
+  await agent.prompt(sessionId, "/model absent");
+  await agent.prompt(sessionId, "hello");
+  assert.match(agent.said(sessionId), /gptoss install/);
+  await agent.stop();
+});
+
+test("SHUTDOWN-001: it ends soon after its input, and stdout carries the protocol alone", async () => {
+  const agent = new Agent({ command: program, args: ["acp", "-m", "demo"] });
+  await agent.initialize();
+  await agent.newSession(temporaryFolder());
+  const took = await agent.stop();
+  console.log(`ended ${took.toFixed(0)} ms after the end of its input`);
+  assert.equal(agent.stderr, "");
+});
