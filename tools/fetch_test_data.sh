@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes what tests need from other places, once:
 #   build/test-data/o200k/tokenizer.json  the real vocabulary of gpt-oss, from the npm package `tiktoken`
-#   build/test-data/acp/                  the Agent Client Protocol's own SDK, with its JSON schema, and a checker for that
+#   build/test-data/acp/                  the Agent Client Protocol's own SDK, with its JSON schema, a checker for that, and
+#                                         MCP's own SDK for servers
 #   build/test-data/hf/                   a Python with `huggingface_hub`, the client whose cache ours shares
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -37,13 +38,14 @@ fetch_hub_client() {
 # Without it the tests of `gptoss acp` with the official client are skipped, and say so.
 fetch_acp_sdk() {
   local out=build/test-data/acp
-  [ -e "$out/ready-2.4.0" ] && return 0
+  [ -e "$out/ready-2.4.0-2.4.0" ] && return 0
   rm -rf "$out"
   mkdir -p "$out"
-  echo "test data: fetching npm's @agentclientprotocol/sdk 2.4.0" >&2
+  echo "test data: fetching npm's @agentclientprotocol/sdk 2.4.0 and @modelcontextprotocol/server 2.4.0" >&2
   if (cd "$out" && echo '{"private": true}' >package.json &&
-    npm install --silent --no-audit --no-fund --ignore-scripts @agentclientprotocol/sdk@2.4.0 zod@4.1.12 ajv@8.17.1 >&2); then
-    touch "$out/ready-2.4.0"
+    npm install --silent --no-audit --no-fund --ignore-scripts @agentclientprotocol/sdk@2.4.0 \
+      @modelcontextprotocol/server@2.4.0 zod@4.1.12 ajv@8.17.1 >&2); then
+    touch "$out/ready-2.4.0-2.4.0"
   else
     echo "test data: npm could not fetch the SDK of ACP; the tests with it will be skipped" >&2
     rm -rf "$out"

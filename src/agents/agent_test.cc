@@ -63,7 +63,7 @@ class GptOssAgentTest : public ::testing::Test {
   }
 
   std::unique_ptr<ModelPool> pool_ = testing::MakeScriptedPool();
-  std::unique_ptr<Agent> agent_ = MakeGptOssAgent(*pool_, {.max_calls = 5});
+  std::unique_ptr<Agent> agent_ = MakeGptOssAgent(*pool_, {.version = "test", .max_calls = 5});
   fs::path folder_;
   std::shared_ptr<SharedChoices> choices_;
   std::set<std::string> rules_;

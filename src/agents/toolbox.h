@@ -33,6 +33,7 @@ class Toolbox {
   void Add(std::unique_ptr<Tool> tool) { tools_.push_back(std::move(tool)); }
   harmony::ToolNamespace Namespace() const;
   std::vector<std::string> Names() const;
+  bool Has(std::string_view name) const { return Find(name) != nullptr; }
 
   // `arguments`: as the model wrote them. Tells `sink` every state of the call, the last one included.
   ToolAnswer Call(const std::string& name, const std::string& arguments, TurnSink& sink,

@@ -97,7 +97,8 @@ Result<int> ServeAcp(const AgentModels& models, const Settings::Pointer& setting
   GPTOSS_TRY(const std::unique_ptr<SessionStore> store, OpenStore(*settings));
   agents::AgentRegistry registry;
   registry.Add(agents::MakeGptOssAgent(
-      *models.pool, {.max_calls = static_cast<int>(settings->Integer("agent.max_calls")),
+      *models.pool, {.version = Version(),
+                     .max_calls = static_cast<int>(settings->Integer("agent.max_calls")),
                      .max_tokens = settings->IntegerIfSet("generation.max_tokens").value_or(0)}));
   agents::FaceOptions options{.version = Version(), .defaults = {}};
   options.defaults.model = models.selected;

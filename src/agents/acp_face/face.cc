@@ -99,7 +99,7 @@ AcpFace::Answer AcpFace::Initialize(const Json& params) {
               {"agentCapabilities",
                {{"loadSession", true},
                 {"promptCapabilities", {{"image", false}, {"audio", false}, {"embeddedContext", true}}},
-                {"mcpCapabilities", {{"http", false}, {"sse", false}}},
+                {"mcpCapabilities", {{"http", true}, {"sse", false}}},
                 {"sessionCapabilities",
                  {{"list", Json::object()},
                   {"delete", Json::object()},
@@ -163,6 +163,7 @@ std::optional<AcpFace::Answer> AcpFace::New(const Json& id, const Json& params) 
   // The client learns the id from the answer; what came before that would be lost.
   context_.connection->Reply(id, answer);
   session->SendCommands();
+  session->StartAgent();
   return std::nullopt;
 }
 
@@ -193,6 +194,7 @@ std::optional<AcpFace::Answer> AcpFace::Load(const Json& id, const Json& params,
     live->SendCommands();
     context_.connection->Reply(id, SessionState(*live));
   });
+  session->StartAgent();
   return std::nullopt;
 }
 

@@ -102,6 +102,11 @@ void LiveSession::Post(std::function<void()> work) {
   Submit(std::move(job));
 }
 
+void LiveSession::StartAgent() {
+  if (mcp_servers_.empty()) return;
+  Post([this] { static_cast<void>(OpenAgent()); });  // a prompt will say what is wrong
+}
+
 void LiveSession::CancelAll() {
   std::lock_guard lock(queue_mutex_);
   idle_cancel_.Cancel();

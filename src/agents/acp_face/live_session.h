@@ -46,6 +46,8 @@ class LiveSession final : public TurnSink {
   void Prompt(Json request, std::vector<acp::ContentBlock> prompt);
   // Other work, in the same queue: replay, the answer to a close.
   void Post(std::function<void()> work);
+  // Starts what takes its time, such as MCP servers, before the first prompt.
+  void StartAgent();
   void ReplayTranscript();  // in the queue
   void Refresh();           // in the queue: what another life of the session has left
   // The running prompt and those that wait; they answer `cancelled`. What comes later is not touched.

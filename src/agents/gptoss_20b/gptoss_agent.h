@@ -1,7 +1,9 @@
 // GPT-OSS as a coding agent.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <string>
 
 #include "agents/agent.h"
 #include "agents/model_pool.h"
@@ -9,6 +11,7 @@
 namespace gptoss::agents {
 
 struct GptOssAgentOptions {
+  std::string version;          // of the program, for MCP servers
   int max_calls = 50;           // of the model in one turn
   std::int64_t max_tokens = 0;  // of one call; 0: no limit
 };

@@ -62,6 +62,7 @@ GptOssSession::GptOssSession(ModelPool& pool, const GptOssAgentOptions& options,
       options_(options),
       context_(std::move(context)),
       workspace_(context_.folder, context_.more_folders),
+      mcp_servers_(context_.mcp_servers, context_.folder, options_.version),
       interrupted_(context_.interrupted) {
   const LastingPermissions permissions{.allowed = context_.allowed, .allow = context_.allow};
   toolbox_ = std::make_unique<Toolbox>(workspace_, permissions);
@@ -140,6 +141,7 @@ TurnOutcome GptOssSession::Prompt(const Turn& turn, TurnSink& sink) {
     if (const Status compacted = Compact(turn.cancel, sink); !compacted && turn.cancel.cancelled())
       return {.reason = StopReason::kCancelled, .error = std::nullopt};
   }
+  if (!model_->small) mcp_servers_.Join(*toolbox_, sink, turn.cancel);
   return Answer(std::move(*text), turn.cancel, sink);
 }
 

@@ -10,6 +10,7 @@
 #include "agents/agent.h"
 #include "agents/gptoss_20b/gptoss_agent.h"
 #include "agents/gptoss_20b/model_call.h"
+#include "agents/mcp_tools.h"
 #include "agents/model_pool.h"
 #include "agents/toolbox.h"
 #include "agents/workspace.h"
@@ -52,6 +53,7 @@ class GptOssSession final : public AgentSession {
   SessionContext context_;
   const Workspace workspace_;
   std::unique_ptr<Toolbox> toolbox_, few_tools_;
+  McpServers mcp_servers_;
   const PooledModel* model_ = nullptr;
   SessionId session_;  // of the provider; "": none yet
   std::uint64_t used_ = 0;

@@ -1,4 +1,4 @@
-// `gptoss acp` with a model that does what the prompt says (src/agents/testing/scripted_pool.h). For tests
+// `gptoss acp` with a model that does what the prompt says (src/provider/testing/prompted_model.h). For tests
 // only; it is not installed.
 #include <signal.h>
 

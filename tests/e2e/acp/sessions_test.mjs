@@ -3,9 +3,11 @@ import { test } from "node:test";
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Agent, acp, refused, temporaryFolder } from "./harness.mjs";
+import { fileURLToPath } from "node:url";
+import { Agent, acp, gone, processesWith, refused, temporaryFolder } from "./harness.mjs";
 
 const METHOD = acp.methods.agent.session;
+const serverScript = fileURLToPath(new URL("./mcp_server.mjs", import.meta.url));
 
 async function started(options, capabilities) {
   const agent = new Agent(options);
@@ -198,4 +200,25 @@ test("a kill at any moment loses at most what was under way", async () => {
   await last.prompt(sessionId, "!context");
   assert.match(last.said(sessionId), new RegExp(`users=${rounds + 1} results=0 interrupted=1`));
   await last.stop();
+});
+
+test("MCP servers of a session: their tools are called with permission, failures are said and stop nothing", async () => {
+  const agent = await started({}, { session: { notices: {} } });
+  const name = `gptoss-mcp-${process.pid}-${Math.random().toString(36).slice(2)}`;
+  const mcpServers = [
+    { name: "sums", command: process.execPath, args: [serverScript, process.env.ACP_SDK, name], env: [] },
+    { name: "broken", command: "/nonexistent/server", args: [], env: [] },
+  ];
+  const { sessionId } = await agent.request(METHOD.new, { cwd: temporaryFolder(), mcpServers });
+  assert.equal((await agent.prompt(sessionId, '!call mcp__sums__add {"a":40,"b":2}\n!context')).stopReason, "end_turn");
+  assert.match(agent.said(sessionId), /last=the sum is 42/);
+  assert.match(agent.permissions[0].options[1].name, /add of sums/);
+  const notices = agent.updatesOf(sessionId, "notice").map((n) => n.title);
+  assert.equal(notices.filter((n) => n.includes("'broken'")).length, 1);
+  await agent.prompt(sessionId, "/status");
+  assert.match(agent.said(sessionId), /mcp__sums__add/);
+  if (process.platform === "linux") assert.equal(processesWith(name).length, 1);
+  await agent.request(METHOD.close, { sessionId });
+  await gone(name);
+  await agent.stop();
 });

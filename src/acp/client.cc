@@ -1,0 +1,227 @@
+#include "acp/client.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "acp/v1.h"
+#include "net/json_rpc.h"
+#include "platform/child_process.h"
+#include "platform/output_tail.h"
+#include "platform/system.h"
+
+namespace gptoss::acp {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::string TextOf(const Json& object, const char* key) {
+  if (!object.is_object()) return "";
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+class RunningAgent final : public Client {
+ public:
+  RunningAgent(ClientConfig config, std::unique_ptr<ChildProcess> child)
+      : config_(std::move(config)),
+        child_(std::move(child)),
+        connection_(child_->output(), child_->input(), {.answer_noise = false}),
+        errors_(child_->errors()) {
+    reader_ = std::thread([this] { Read(); });
+  }
+  ~RunningAgent() override { Stop(); }
+  RunningAgent(const RunningAgent&) = delete;
+  RunningAgent& operator=(const RunningAgent&) = delete;
+
+  Status ShakeHands(const CancelToken& cancel) {
+    Json params{{"protocolVersion", v1::kVersion},
+                {"clientCapabilities",
+                 {{"session",
+                   {{"configOptions", {{"boolean", Json::object()}}},
+                    {"notices", Json::object()},
+                    {"compaction", Json::object()}}}}},
+                {"clientInfo", {{"name", "gptoss"}, {"version", config_.version}}}};
+    GPTOSS_TRY(initialized_, Ask("initialize", std::move(params), config_.start_patience, cancel));
+    const auto version = initialized_.is_object() ? initialized_.find("protocolVersion") : initialized_.end();
+    if (!initialized_.is_object() || version == initialized_.end() || *version != v1::kVersion)
+      return Fail(ErrorCode::kUnsupported, "it does not speak version 1 of the protocol");
+    return {};
+  }
+
+  const Json& initialize_result() const override { return initialized_; }
+  bool suspect() const override { return suspect_; }
+
+  Result<std::string> NewSession(const std::string& folder, const CancelToken& cancel) override {
+    GPTOSS_TRY(const Json result, Ask("session/new", Json{{"cwd", folder}, {"mcpServers", Json::array()}},
+                                      config_.start_patience, cancel));
+    std::string id = TextOf(result, "sessionId");
+    if (id.empty()) return Fail(ErrorCode::kDataLoss, "it opened a session without an id");
+    return id;
+  }
+
+  Result<std::string> Prompt(const std::string& session, Json blocks, const CancelToken& cancel) override {
+    const auto waiting = std::make_shared<Waiting>();
+    GPTOSS_TRY(const std::int64_t call,
+               Send("session/prompt", Json{{"sessionId", session}, {"prompt", std::move(blocks)}}, waiting));
+    std::optional<std::chrono::steady_clock::time_point> deadline;
+    while (!waiting->WaitFor(20ms)) {
+      if (!deadline && cancel.cancelled()) {
+        connection_.Notify("session/cancel", Json{{"sessionId", session}}, false);
+        deadline = std::chrono::steady_clock::now() + config_.cancel_patience;
+      }
+      if (!deadline || std::chrono::steady_clock::now() < *deadline) continue;
+      suspect_ = true;
+      connection_.Abandon(call, v1::kRequestCancelled, "it did not end the cancelled turn");
+    }
+    GPTOSS_TRY(const Json result, Value("session/prompt", waiting->Take(), suspect_));
+    return TextOf(result, "stopReason");
+  }
+
+  Result<Json> Ask(std::string_view method, Json params, std::chrono::milliseconds patience,
+                   const CancelToken& cancel) override {
+    const auto waiting = std::make_shared<Waiting>();
+    GPTOSS_TRY(const std::int64_t call, Send(method, std::move(params), waiting));
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    bool late = false;
+    while (!waiting->WaitFor(20ms)) {
+      late = std::chrono::steady_clock::now() >= deadline;
+      if (!late && !cancel.cancelled()) continue;
+      if (connection_.Abandon(call, v1::kRequestCancelled, "abandoned"))
+        connection_.Notify("$/cancel_request", Json{{"requestId", call}}, false);
+    }
+    return Value(method, waiting->Take(), late);
+  }
+
+  int Stop() override {
+    if (exit_) return *exit_;
+    connection_.Close(200ms);
+    child_->CloseInput();
+    auto ended = child_->WaitFor(3s);
+    if (!ended) {
+      child_->SignalGroup(SIGTERM);
+      ended = child_->WaitFor(1s);
+    }
+    if (!ended) ended = child_->KillGroup();
+    if (reader_.joinable()) reader_.join();
+    exit_ = ended->signal ? -*ended->signal : ended->code.value_or(0);
+    return *exit_;
+  }
+
+ private:
+  // One answer that somebody waits for.
+  class Waiting {
+   public:
+    void Came(net::RpcReply reply) {
+      {
+        std::lock_guard lock(mutex_);
+        reply_ = std::move(reply);
+      }
+      came_.notify_all();
+    }
+    bool WaitFor(std::chrono::milliseconds patience) {
+      std::unique_lock lock(mutex_);
+      return came_.wait_for(lock, patience, [&] { return reply_.has_value(); });
+    }
+    net::RpcReply Take() {
+      std::lock_guard lock(mutex_);
+      return std::move(*reply_);
+    }
+
+   private:
+    std::mutex mutex_;
+    std::condition_variable came_;
+    std::optional<net::RpcReply> reply_;
+  };
+
+  Result<std::int64_t> Send(std::string_view method, Json params, const std::shared_ptr<Waiting>& waiting) {
+    if (suspect_) return Fail(ErrorCode::kUnavailable, "it hangs in a cancelled turn; start it again");
+    return connection_.Call(method, std::move(params),
+                            [waiting](net::RpcReply reply) { waiting->Came(std::move(reply)); });
+  }
+
+  Result<Json> Value(std::string_view method, net::RpcReply reply, bool late) {
+    if (reply) return std::move(*reply);
+    const net::RpcError& error = reply.error();
+    if (error.code == v1::kRequestCancelled && late)
+      return Fail(ErrorCode::kDeadlineExceeded, fmt::format("it did not answer {} in time", method));
+    if (error.code == v1::kRequestCancelled) return Fail(ErrorCode::kCancelled, "cancelled");
+    if (ended_) return Fail(ErrorCode::kUnavailable, fmt::format("it has ended{}", LastWords()));
+    if (error.code == v1::kAuthRequired)
+      return Fail(ErrorCode::kPermissionDenied, fmt::format("it wants a login first: {}", LoginMethods()));
+    if (error.code == v1::kResourceNotFound) return Fail(ErrorCode::kNotFound, error.message);
+    return Fail(ErrorCode::kInvalidArgument, fmt::format("{} (code {})", error.message, error.code));
+  }
+
+  std::string LoginMethods() const {
+    std::string names;
+    const auto methods = initialized_.is_object() ? initialized_.find("authMethods") : initialized_.end();
+    if (!initialized_.is_object() || methods == initialized_.end() || !methods->is_array())
+      return "it names no way";
+    for (const Json& method : *methods) names += (names.empty() ? "" : ", ") + TextOf(method, "name");
+    return names.empty() ? "it names no way" : names;
+  }
+
+  void Read() {
+    NameThisThread("gptoss-client");
+    const net::RpcHandlers handlers{
+        .on_request = [this](const Json& id, const std::string& method,
+                             const Json& params) { connection_.Reply(id, Answer(method, params)); },
+        .on_notification =
+            [this](const std::string& method, const Json& params) {
+              if (method == "session/update" && config_.on_update) config_.on_update(params);
+            }};
+    static_cast<void>(connection_.Run(handlers, [this] { ended_ = true; }));
+  }
+
+  net::RpcReply Answer(const std::string& method, const Json& params) const {
+    if (method != "session/request_permission")
+      return std::unexpected(net::RpcError{.code = net::kRpcMethodNotFound,
+                                           .message = fmt::format("{} is not offered", method),
+                                           .data = nullptr});
+    std::optional<std::string> option;
+    if (config_.on_permission) {
+      option = config_.on_permission(params);
+    } else if (const auto options = params.find("options"); options != params.end() && options->is_array()) {
+      for (const Json& offered : *options) {
+        if (!option && TextOf(offered, "kind").starts_with("reject")) option = TextOf(offered, "optionId");
+      }
+    }
+    Json outcome =
+        option ? Json{{"outcome", "selected"}, {"optionId", *option}} : Json{{"outcome", "cancelled"}};
+    return Json{{"outcome", std::move(outcome)}};
+  }
+
+  std::string LastWords() const {
+    const std::string line = errors_.LastLine();
+    return line.empty() ? "" : ": " + line;
+  }
+
+  const ClientConfig config_;
+  const std::unique_ptr<ChildProcess> child_;
+  net::RpcConnection connection_;
+  Json initialized_;
+  std::atomic<bool> ended_{false}, suspect_{false};
+  std::optional<int> exit_;
+  OutputTail errors_;
+  std::thread reader_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Client>> Client::Start(const ClientConfig& config, const CancelToken& cancel) {
+  ChildOptions options{.argv = config.argv, .environment = config.environment, .folder = config.folder};
+  options.input = ChildOptions::Input::kPipe;
+  options.errors = ChildOptions::Errors::kPipe;
+  GPTOSS_TRY(std::unique_ptr<ChildProcess> child, ChildProcess::Start(options));
+  auto agent = std::make_unique<RunningAgent>(config, std::move(child));
+  if (Status hands = agent->ShakeHands(cancel); !hands)
+    return std::unexpected(std::move(hands).error().Within(config.argv.front()));
+  return agent;
+}
+
+}  // namespace gptoss::acp
