@@ -183,7 +183,7 @@ void AddOne(CLI::App& eval, const char* name, const char* help, bool logits, int
 
 void AddEvalCommand(CLI::App& app, int& exit_code) {
   CLI::App* eval =
-      app.add_subcommand("eval", "evaluate a model: logits, greedy continuations, the demo's questions");
+      app.add_subcommand("eval", "Evaluate a model: logits, greedy continuations, the demo's questions");
   eval->require_subcommand(1);
   AddOne(
       *eval, "logits",

@@ -98,7 +98,7 @@ void AddOne(CLI::App& harmony, const char* name, const char* help, Line line, in
 
 void AddHarmonyCommand(CLI::App& app, int& exit_code) {
   CLI::App* harmony =
-      app.add_subcommand("harmony", "render conversations to token ids and parse completions");
+      app.add_subcommand("harmony", "Render conversations to token ids and parse completions");
   harmony->require_subcommand(1);
   AddOne(
       *harmony, "render",

@@ -172,7 +172,7 @@ std::string Table(const Json& d) {
 
 void AddInspectCommand(CLI::App& app, int& exit_code) {
   CLI::App* command =
-      app.add_subcommand("inspect", "what a checkpoint is: layout, shapes, hashes, memory it will need");
+      app.add_subcommand("inspect", "What a checkpoint is: layout, shapes, hashes, memory it will need");
   auto options = std::make_shared<Options>();
   command->add_option("path", options->path,
                       "checkpoint (a folder or a .gguf); without it: -m, GPTOSS_MODEL, the demo");

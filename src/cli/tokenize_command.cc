@@ -71,7 +71,7 @@ Status Run(const Options& options, int& exit_code) {
 
 void AddTokenizeCommand(CLI::App& app, int& exit_code) {
   CLI::App* command =
-      app.add_subcommand("tokenize", "text on stdin -> token ids as a JSON array; --decode the other way");
+      app.add_subcommand("tokenize", "Text on stdin -> token ids as a JSON array; --decode the other way");
   auto options = std::make_shared<Options>();
   AddTokenizerOptions(*command, options->file, options->model);
   command->add_flag("-d,--decode", options->decode, "a JSON array of ids on stdin -> text");

@@ -83,9 +83,10 @@ void Scheduler::RefuseIfAllStall() {
   if (youngest == active_.rend()) return;
   const bool all = std::ranges::all_of(active_, [](const auto& g) { return g->stalled; });
   if (!all && EngineClock::now() - (*youngest)->stalled_since < options_.memory_wait) return;
-  GenerationPointer refused = *youngest;  // a copy: what ends leaves the list
-  auto error = std::exchange(refused->stats.error, std::nullopt);
-  FailOrCancel(refused, std::move(error).value_or(Error{ErrorCode::kResourceExhausted, "no memory"}));
+  auto error = std::exchange((*youngest)->stats.error, std::nullopt);
+  // A copy of the pointer: what ends leaves the list.
+  FailOrCancel(GenerationPointer(*youngest),
+               std::move(error).value_or(Error{ErrorCode::kResourceExhausted, "no memory"}));
 }
 
 void Scheduler::EndCancelled() {
