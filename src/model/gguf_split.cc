@@ -109,12 +109,14 @@ Result<GgufSet> OpenGgufSet(const fs::path& path) {
                     path.string(), split.no + 1, split.count, split.no + 1, split.count));
   }
   for (SplitName part{name->stem, 1, name->count}; part.number <= part.count; ++part.number) {
+    FilePointer file = given;
+    GgufFile content;
     if (part == *name) {
-      GPTOSS_CHECK_OK(AddPart(given, std::move(gguf), part, set));
-      continue;
+      content = std::exchange(gguf, {});
+    } else {
+      GPTOSS_TRY(file, OpenPart(path.parent_path(), part));
+      GPTOSS_TRY(content, ReadGguf(*file));
     }
-    GPTOSS_TRY(FilePointer file, OpenPart(path.parent_path(), part));
-    GPTOSS_TRY(GgufFile content, ReadGguf(*file));
     GPTOSS_CHECK_OK(AddPart(std::move(file), std::move(content), part, set));
   }
   const auto have = static_cast<std::int64_t>(set.gguf.tensors.size());
