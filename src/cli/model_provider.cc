@@ -162,7 +162,7 @@ StreamDone RunTurn(GptOssAgentProvider& provider, const SessionId& session, std:
     provider.Cancel(session);
     lock.lock();
   }
-  return std::move(*waiting->done);
+  return waiting->done.value_or(StreamDone{});
 }
 
 }  // namespace gptoss::cli
