@@ -176,19 +176,23 @@ test("an allowance for ever names its scope and outlives the program", async () 
 test("a kill at any moment loses at most what was under way", async () => {
   const rounds = Number(process.env.ACP_KILLS ?? 12);
   const cwd = temporaryFolder();
-  let home, sessionId, seen = "";
+  let home, sessionId, seen = "", prompts = 0;
   for (let round = 0; round < rounds; ++round) {
     const agent = await started(home ? { home } : {});
     home = agent.home;
-    if (!sessionId) ({ sessionId } = await agent.newSession(cwd));
-    else {
+    if (round % 25 === 0) {  // the context has room for so many
+      ({ sessionId } = await agent.newSession(cwd));
+      prompts = 0;
+    } else {
       await agent.request(METHOD.load, { sessionId, cwd, mcpServers: [] });
       const kept = agent.said(sessionId);
       assert.ok(kept.startsWith(seen), `lost: ${seen.slice(kept.length)} | ${kept.slice(-40)}`);
     }
-    agent.prompt(sessionId, `!slow 1\n!say ${`r${round} `.repeat(400)}`).catch(() => {});
-    const begin = agent.updatesOf(sessionId).length;
-    await agent.until(() => agent.updatesOf(sessionId, "agent_message_chunk").length > begin % 7 + round, "some words");
+    const chunks = () => agent.updatesOf(sessionId, "agent_message_chunk").length;
+    const begin = chunks();
+    agent.prompt(sessionId, `!slow 1\n!say ${`r${round} `.repeat(100)}`).catch(() => {});
+    ++prompts;
+    await agent.until(() => chunks() > begin + (round * 7) % 23, "some words");
     agent.child.kill("SIGKILL");
     await agent.exited;
     agent.checkFaults();
@@ -198,7 +202,7 @@ test("a kill at any moment loses at most what was under way", async () => {
   await last.request(METHOD.load, { sessionId, cwd, mcpServers: [] });
   assert.ok(last.said(sessionId).startsWith(seen));
   await last.prompt(sessionId, "!context");
-  assert.match(last.said(sessionId), new RegExp(`users=${rounds + 1} results=0 interrupted=1`));
+  assert.match(last.said(sessionId), new RegExp(`users=${prompts + 1} results=0 interrupted=1`));
   await last.stop();
 });
 
