@@ -97,8 +97,10 @@ std::filesystem::path CheckpointPath(const Manifest& manifest) {
     if (file.path.ends_with(".safetensors")) return manifest.folder;
     if (!file.path.ends_with(".gguf")) continue;
     const auto name = ParsePartName(file.path);
-    if (gguf != nullptr && !(name && part && name->SameSeries(*part))) return manifest.folder;
-    if (gguf != nullptr && name->number > part->number) continue;
+    if (gguf != nullptr) {
+      if (!name || !part || !name->SameSeries(*part)) return manifest.folder;
+      if (name->number > part->number) continue;
+    }
     gguf = &file;
     part = name;
   }
