@@ -136,9 +136,10 @@ Result<Journal> ParseJournal(std::string_view bytes, const ContentHash& hash, st
   for (std::size_t at = reader.at(); at + kRecordBytes <= bytes.size(); at += kRecordBytes) {
     const std::string_view record = bytes.substr(at, kRecordBytes);
     Reader fields(record);
-    const std::uint64_t mark = *fields.Number();
-    const Extent extent{*fields.Number(), *fields.Number(), *fields.Number()};
-    const std::uint64_t check = *fields.Number();
+    const auto next = [&fields] { return fields.Number().value_or(0); };  // a record is never short
+    const std::uint64_t mark = next();
+    const Extent extent{next(), next(), next()};
+    const std::uint64_t check = next();
     if (mark != kRecordMark || check != SumOf(record.substr(0, kRecordBytes - 8), journal.salt)) continue;
     if (extent.length == 0 || extent.length > kExtentBytes || extent.offset > size ||
         extent.length > size - extent.offset) {
