@@ -40,7 +40,7 @@ Verdict JudgePart(const Asked& asked, const net::HttpHead& head) {
     return Wrong(Kind::kOtherBytes, fmt::format("answered with {} when asked for bytes {}-{}", shown,
                                                 asked.begin, asked.end - 1));
   };
-  if (!asked.ranged || !range || !range->first) return other();
+  if (!asked.ranged || !range || !range->first || !range->last) return other();
   if (range->total && *range->total != asked.size) {
     return Wrong(Kind::kOtherSize, fmt::format("offers {} bytes instead of {}", *range->total, asked.size),
                  range->total);
