@@ -129,7 +129,7 @@ class RunningAgent final : public Client {
     }
     net::RpcReply Take() {
       std::lock_guard lock(mutex_);
-      return std::move(*reply_);
+      return std::move(reply_).value_or(std::unexpected(net::RpcError{}));  // there is one: WaitFor said so
     }
 
    private:

@@ -151,11 +151,13 @@ void McpServers::Join(Toolbox& toolbox, TurnSink& sink, const CancelToken& cance
       lock.lock();
     }
     server->joined = true;
-    if (!*server->client) {
-      Tell(sink, server->client->error().message);
+    Result<std::unique_ptr<mcp::Client>> taken =
+        std::move(server->client).value_or(Fail(ErrorCode::kInternal, "the MCP server has not answered"));
+    if (!taken) {
+      Tell(sink, taken.error().message);
       continue;
     }
-    const std::shared_ptr<mcp::Client> client = std::move(**server->client);
+    const std::shared_ptr<mcp::Client> client = std::move(*taken);
     for (const mcp::ToolInfo& info : client->tools()) {
       if (toolbox.Has(McpToolName(server->name, info.name))) continue;
       toolbox.Add(std::make_unique<McpTool>(client, server->name, info, folder_));

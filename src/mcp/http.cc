@@ -91,13 +91,14 @@ class Http final : public Transport {
     ReplySink sink(id);
     const Status sent = client_->Stream(request, sink, cancel);
     sink.Finish();
-    if (sink.session()) {
+    if (const auto& session = sink.session()) {
       std::lock_guard lock(mutex_);
-      session_ = *sink.session();
+      session_ = *session;
     }
-    if (sink.reply()) {
-      if (*sink.reply()) return **sink.reply();
-      const net::RpcError& error = sink.reply()->error();
+    if (const auto& reply = sink.reply()) {
+      const net::RpcReply& answer = *reply;
+      if (answer) return *answer;
+      const net::RpcError& error = answer.error();
       return Fail(ErrorCode::kInvalidArgument, fmt::format("{} (code {})", error.message, error.code));
     }
     if (!sent) {

@@ -68,8 +68,9 @@ class Pipes final : public Transport {
         connection_.Notify("notifications/cancelled", Json{{"requestId", call}}, false);
       lock.lock();
     }
-    if (*waiting->reply) return std::move(**waiting->reply);
-    const net::RpcError& error = waiting->reply->error();
+    net::RpcReply reply = std::move(waiting->reply).value_or(std::unexpected(net::RpcError{}));
+    if (reply) return std::move(*reply);
+    const net::RpcError& error = reply.error();
     if (error.code == kAbandoned && late)
       return Fail(ErrorCode::kDeadlineExceeded,
                   fmt::format("no answer to {} within {} s", method, patience.count() / 1000));

@@ -183,7 +183,7 @@ std::int64_t RpcConnection::Call(std::string_view method, Json params, OnReply o
     std::lock_guard lock(mutex_);
     id = next_call_++;
     open = !closed_ && !stop_ && !broken_;
-    if (open) calls_.emplace(id, std::move(on_reply));
+    if (open) calls_.emplace(id, on_reply);
   }
   if (!open) {
     on_reply(std::unexpected(

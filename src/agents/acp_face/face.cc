@@ -126,15 +126,16 @@ AcpFace::Answer AcpFace::Authenticate(const Json& params) const {
 
 OptionState AcpFace::InitialOptions() {
   OptionState state{.mode = context_.registry->agents().front()->mode().id, .choices = options_.defaults};
-  if (const auto mode = context_.store->Default("mode");
-      mode && *mode && context_.registry->Find(**mode) != nullptr)
-    state.mode = **mode;
+  const auto remembered = [&](std::string_view option) {
+    return context_.store->Default(option).value_or(std::nullopt).value_or("");
+  };
+  if (std::string mode = remembered("mode"); context_.registry->Find(mode) != nullptr)
+    state.mode = std::move(mode);
   const std::vector<ModelChoice> models = context_.pool->Choices();
   for (const auto& [option, fallback] : StoredOptions(options_.defaults)) {
-    const auto chosen = context_.store->Default(option);
     // A value that is no longer there (a model that was deleted) is passed over.
-    if (chosen && *chosen)
-      static_cast<void>(agents::Choose(state, option, **chosen, *context_.registry, models));
+    if (const std::string chosen = remembered(option); !chosen.empty())
+      static_cast<void>(agents::Choose(state, option, chosen, *context_.registry, models));
   }
   return state;
 }

@@ -428,7 +428,7 @@ acp::Reply LiveSession::AskClient(std::string_view method, Json params) {
       face_.connection->Notify("$/cancel_request", Json{{"requestId", call}}, false);
     lock.lock();
   }
-  return std::move(*answer->reply);
+  return std::move(answer->reply).value_or(std::unexpected(acp::RpcError{}));
 }
 
 acp::PermissionOutcome LiveSession::Ask(const acp::ToolCall& call,
