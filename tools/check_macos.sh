@@ -62,7 +62,7 @@ compile_for_macos() {
   export ZIG_GLOBAL_CACHE_DIR="$root/zig-cache" ZIG_LOCAL_CACHE_DIR="$root/zig-cache"
   # Sources only for another system or another CPU are left out by name.
   mapfile -t sources < <(git ls-files -co --exclude-standard 'src/*.cc' 'tests/*.cc' 'tools/*.cc' |
-    grep -vE '/linux/|avx|amx|vnni|^tests/fuzz/')
+    grep -vE '/linux/|avx|amx|vnni|^tests/fuzz/|^tools/demo_model/')
   # Not `ls -t | head`: with so many files ls dies of the closed pipe.
   touch -r "$(git ls-files -co --exclude-standard 'src/*.h' 'tests/*.h' tools/check_macos.sh | xargs stat -c '%Y %n' |
     sort -n | tail -n 1 | cut -d ' ' -f 2-)" "$work/newest_header"

@@ -271,13 +271,15 @@ void LiveSession::NameFromPrompt(const std::vector<acp::ContentBlock>& prompt) {
 void LiveSession::NameByModel() {
   if (!face_.make_titles || titled_by_model_ || agent_ == nullptr) return;
   titled_by_model_ = true;
+  const CancelToken cancel = idle_cancel_.token();
   std::string title;
   try {
-    title = agent_->MakeTitle(idle_cancel_.token());
+    title = agent_->MakeTitle(cancel);
   } catch (const std::exception&) {
     return;  // a title is worth nothing
   }
-  if (title.empty() || idle_cancel_.cancelled()) return;
+  if (cancel.cancelled()) titled_by_model_ = false;  // a prompt came between: after it, again
+  if (title.empty() || cancel.cancelled()) return;
   SetTitle(std::move(title));
   Store(false);
 }
