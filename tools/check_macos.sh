@@ -126,7 +126,8 @@ test_arm64() {
   local tests=(platform kernels thread_pool tokenizer)
   cmake --build "$work/arm64-build" -j "$jobs" --target "${tests[@]/%/_test}" >"$work/arm64-build.log" 2>&1 ||
     { cat "$work/arm64-build.log"; return 1; }
-  (cd "$work/arm64-build" && ctest --output-on-failure -j "$jobs" -R "^($(IFS='|'; echo "${tests[*]}"))\$")
+  # qemu-user runs vfork as fork, so posix_spawn cannot tell there that a program does not exist.
+  (cd "$work/arm64-build" && GTEST_FILTER=-ChildProcess.NamesWhatItCannotStart ctest --output-on-failure -j "$jobs" -R "^($(IFS='|'; echo "${tests[*]}"))\$")
   echo "check-macos: the tests ${tests[*]} ran for arm64 under qemu (NEON executed)"
 }
 
