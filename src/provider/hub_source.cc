@@ -62,11 +62,7 @@ class HubSource final : public ModelSource {
     GPTOSS_TRY(const hub::Manifest manifest, installed_.Find(model_));
     GPTOSS_CHECK_OK(hub::RequireIntact(manifest));
     GPTOSS_CHECK_OK(CheckMayLoad(policy, manifest, options_.state_folder));
-    auto checkpoint = OpenCheckpoint(hub::CheckpointPath(manifest));
-    // A reader may call broken JSON an invalid argument; here the model is broken, not its use.
-    if (!checkpoint && checkpoint.error().code == ErrorCode::kInvalidArgument)
-      checkpoint.error().code = ErrorCode::kDataLoss;
-    return checkpoint;
+    return OpenToLoad(hub::CheckpointPath(manifest));
   }
 
   Result<std::unique_ptr<LoadedModel>> Load(const Checkpoint& checkpoint, const LoadedModel::Options& options,
@@ -161,6 +157,13 @@ bool LooksLikePath(const std::string& text) {
 }
 
 }  // namespace
+
+Result<Checkpoint> OpenToLoad(const std::filesystem::path& path) {
+  auto checkpoint = OpenCheckpoint(path);
+  if (!checkpoint && checkpoint.error().code == ErrorCode::kInvalidArgument)
+    checkpoint.error().code = ErrorCode::kDataLoss;
+  return checkpoint;
+}
 
 Result<HubSourceOptions> HubSourceOptions::FromEnvironment() {
   HubSourceOptions options;

@@ -37,6 +37,10 @@ Result<std::unique_ptr<ModelSource>> HubModelSource(const std::string& model, Hu
 // where it lies, and anything else is a name of the Hub.
 Result<std::unique_ptr<ModelSource>> DefaultModelSource(const std::string& model);
 
+// The checkpoint there. A reader may call broken JSON an invalid argument; here the model is broken, not its
+// use, so that is kDataLoss.
+Result<Checkpoint> OpenToLoad(const std::filesystem::path& path);
+
 // May a checkpoint on this disk be loaded here? kPermissionDenied with the rule and its file. A folder that
 // an installed model lives in is asked about by that model's repository, any other path by its canonical
 // form.

@@ -32,11 +32,7 @@ class LocalSource final : public ModelSource {
     GPTOSS_TRY(const Policy policy, Policy::Load());
     GPTOSS_TRY(const std::filesystem::path state, StateDirectory());
     GPTOSS_CHECK_OK(CheckMayLoad(policy, from, hub::ManifestStore(state)));
-    auto checkpoint = OpenCheckpoint(from);
-    // A reader may call broken JSON an invalid argument; here the model is broken, not its use.
-    if (!checkpoint && checkpoint.error().code == ErrorCode::kInvalidArgument)
-      checkpoint.error().code = ErrorCode::kDataLoss;
-    return checkpoint;
+    return OpenToLoad(from);
   }
   Result<std::unique_ptr<LoadedModel>> Load(const Checkpoint& checkpoint, const LoadedModel::Options& options,
                                             const std::function<void(double)>& on_fraction,
