@@ -14,6 +14,7 @@
 #include "provider/continuation.h"
 #include "provider/generation.h"
 #include "provider/load_tokenizer.h"
+#include "provider/testing/script.h"
 #include "provider/turn.h"
 
 namespace gptoss {
@@ -33,22 +34,7 @@ const Tokenizer& Small() {
   return *tokenizer;
 }
 
-// Ids of text in which control tokens are spelled out.
-Ids Script(std::string_view text) {
-  Ids ids;
-  while (!text.empty()) {
-    const std::size_t close = text.find("|>");
-    if (text.starts_with("<|") && close != std::string_view::npos) {
-      ids.push_back(Small().SpecialByName(text.substr(0, close + 2)).value());
-      text.remove_prefix(close + 2);
-      continue;
-    }
-    const std::size_t next = text.find("<|", 1);
-    Small().EncodeText(text.substr(0, next), ids);
-    text.remove_prefix(next == std::string_view::npos ? text.size() : next);
-  }
-  return ids;
-}
+Ids Script(std::string_view text) { return testing::Script(Small(), text); }
 
 Conversation Hello() {
   Conversation conversation;

@@ -25,7 +25,7 @@
 #include "engine/testing/fake_backend.h"
 #include "provider/agent_provider.h"
 #include "provider/load_tokenizer.h"
-#include "provider/turn.h"
+#include "provider/testing/engine_model.h"
 
 namespace gptoss::testing {
 
@@ -166,38 +166,22 @@ class ScriptReader {
 
 constexpr std::int64_t kPromptedContext = 32'000;
 
-class PromptedModel final : public LoadedModel {
+class PromptedModel final : public EngineModel {
  public:
-  PromptedModel(std::shared_ptr<const Tokenizer> tokenizer, std::shared_ptr<const Model> model,
-                Options options)
-      : tokenizer_(std::move(tokenizer)), model_(std::move(model)) {
+  PromptedModel(const std::shared_ptr<const Tokenizer>& tokenizer, std::shared_ptr<const Model> model,
+                const Options& options)
+      : EngineModel(Control(tokenizer), tokenizer, std::move(model), options.engine, kPromptedContext) {}
+
+ private:
+  static std::shared_ptr<FakeControl> Control(const std::shared_ptr<const Tokenizer>& tokenizer) {
     const auto control = std::make_shared<FakeControl>();
-    const auto reader = std::make_shared<ScriptReader>(tokenizer_);
+    const auto reader = std::make_shared<ScriptReader>(tokenizer);
     control->logits = [reader](const std::vector<std::int32_t>& ids, std::span<float> logits) {
       for (float& logit : logits) logit = 0;
       logits[static_cast<std::size_t>(reader->Next(ids))] = 1000;
     };
-    options.engine.context_tokens = kPromptedContext;
-    engine_ = Engine::Create(std::make_unique<FakeBackend>(control, tokenizer_->size(), kPromptedContext),
-                             options.engine)
-                  .value();
+    return control;
   }
-  TurnResult RunTurn(const harmony::Conversation& conversation, const TurnOptions& options,
-                     const TurnEvents& on_event) override {
-    const SpecialTokens& special = tokenizer_->special();
-    return RunTurnOn(*engine_, *tokenizer_, {special.return_, special.call, special.end_of_text},
-                     conversation, options, on_event);
-  }
-  const Tokenizer& tokenizer() const override { return *tokenizer_; }
-  const Model& model() const override { return *model_; }
-  Engine& engine() override { return *engine_; }
-  BackendMemory memory() const override { return {.weights = 100, .kv = 10, .scratch = 1}; }
-  void DropCaches() override { engine_->DropIdleConversations(); }
-
- private:
-  std::shared_ptr<const Tokenizer> tokenizer_;
-  std::shared_ptr<const Model> model_;
-  std::unique_ptr<Engine> engine_;
 };
 
 class PromptedSource final : public ModelSource {

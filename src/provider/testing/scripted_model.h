@@ -14,7 +14,7 @@
 
 #include "engine/testing/fake_backend.h"
 #include "provider/agent_provider.h"
-#include "provider/turn.h"
+#include "provider/testing/engine_model.h"
 
 namespace gptoss::testing {
 
@@ -30,42 +30,25 @@ struct ScriptedControl {
 };
 
 // Runs turns on a real engine over the fake backend, with the demo's tokenizer.
-class ScriptedModel final : public LoadedModel {
+class ScriptedModel final : public EngineModel {
  public:
   ScriptedModel(std::shared_ptr<ScriptedControl> control, std::shared_ptr<const Tokenizer> tokenizer,
                 std::shared_ptr<const Model> model, const Options& options)
-      : control_(std::move(control)), tokenizer_(std::move(tokenizer)), model_(std::move(model)) {
-    EngineOptions engine = options.engine;
-    engine.context_tokens = 4000;
-    engine_ =
-        Engine::Create(std::make_unique<FakeBackend>(control_->backend, tokenizer_->size(), 4000), engine)
-            .value();
+      : EngineModel(control->backend, std::move(tokenizer), std::move(model), options.engine, 4000),
+        control_(std::move(control)) {
     ++control_->alive;
   }
   ~ScriptedModel() override { --control_->alive; }
   ScriptedModel(const ScriptedModel&) = delete;
   ScriptedModel& operator=(const ScriptedModel&) = delete;
 
-  TurnResult RunTurn(const harmony::Conversation& conversation, const TurnOptions& options,
-                     const TurnEvents& on_event) override {
-    const SpecialTokens& special = tokenizer_->special();
-    return RunTurnOn(*engine_, *tokenizer_, {special.return_, special.call, special.end_of_text},
-                     conversation, options, on_event);
-  }
-  const Tokenizer& tokenizer() const override { return *tokenizer_; }
-  const Model& model() const override { return *model_; }
-  Engine& engine() override { return *engine_; }
-  BackendMemory memory() const override { return {.weights = 100, .kv = 10, .scratch = 1}; }
   void DropCaches() override {
     ++control_->dropped;
-    engine_->DropIdleConversations();
+    EngineModel::DropCaches();
   }
 
  private:
   std::shared_ptr<ScriptedControl> control_;
-  std::shared_ptr<const Tokenizer> tokenizer_;
-  std::shared_ptr<const Model> model_;
-  std::unique_ptr<Engine> engine_;
 };
 
 class ScriptedSource final : public ModelSource {
