@@ -1,6 +1,7 @@
 // What answers a turn in a session. Modes of a session are agents.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -78,8 +79,9 @@ struct SessionContext {
   std::vector<std::string> more_folders;
   std::vector<acp::McpServer> mcp_servers;
   std::shared_ptr<const SharedChoices> choices;
-  harmony::Conversation conversation;  // of an earlier life of the session
-  bool interrupted = false;            // its last turn did not end
+  harmony::Conversation conversation;                // of an earlier life of the session
+  bool interrupted = false;                          // its last turn did not end
+  std::uint64_t context_used = 0, context_size = 0;  // tokens, as last told; 0: never
   std::function<void(const harmony::Conversation&)> save;
   std::function<bool(std::string_view rule)> allowed;  // permissions given for ever in this project
   std::function<void(std::string_view rule)> allow;

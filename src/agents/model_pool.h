@@ -21,7 +21,6 @@ struct ModelChoice {
 
 struct PooledModel {
   std::unique_ptr<GptOssAgentProvider> provider;
-  std::uint64_t context_tokens = 0;
   // A model that knows little (the demo): it is given few tools, no long instructions and no side work.
   bool small = false;
 };

@@ -128,7 +128,7 @@ namespace {
 
 Result<int> RunAcp(const std::string& model) {
   GPTOSS_TRY(const Settings::Pointer settings, LoadSettings(true));
-  GPTOSS_TRY(const AgentModels models, OpenAgentModels(model, settings));
+  GPTOSS_TRY(const AgentModels models, OpenAgentModels(model));
   return ServeAcp(models, settings);
 }
 

@@ -1,6 +1,8 @@
 #include "cli/acp_models.h"
 
-#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -10,27 +12,39 @@
 #include "cli/model_provider.h"
 #include "hub/catalog.h"
 #include "hub/manifest.h"
-#include "model/checkpoint.h"
 
 namespace gptoss::cli {
 namespace {
 
 constexpr const char* kDemo = "demo";
-// Models with narrower layers know a few things by heart; the demo has 192, GPT-OSS 20B 2,880.
-constexpr std::int64_t kSmallHidden = 1024;
+// Models with smaller files know a few things by heart; the demo has 17 MB, GPT-OSS 20B 12 GB.
+constexpr std::uint64_t kSmallModel = 200'000'000;
 
-Result<agents::PooledModel> Open(const std::string& name, const Settings& settings) {
+// Of a file, or of the files in a folder.
+std::uint64_t BytesAt(const std::filesystem::path& path) {
+  std::error_code none;
+  if (!std::filesystem::is_directory(path, none)) {
+    const std::uintmax_t size = std::filesystem::file_size(path, none);
+    return none ? 0 : size;
+  }
+  std::uint64_t bytes = 0;
+  for (std::filesystem::directory_iterator file(path, none), end; !none && file != end;
+       file.increment(none)) {
+    std::error_code not_a_file;
+    const std::uintmax_t size = file->file_size(not_a_file);
+    if (!not_a_file) bytes += size;
+  }
+  return bytes;
+}
+
+Result<agents::PooledModel> Open(const std::string& name) {
   GenerationArguments arguments{.model = name};
   arguments.quiet = true;
   GPTOSS_CHECK_OK(ApplySettings(arguments));
   GPTOSS_TRY(Answering answering, OpenProvider(arguments));
-  GPTOSS_TRY(const Checkpoint checkpoint, OpenSelected(answering.selected));
-  const ModelConfig& config = checkpoint.model->config;
-  const std::int64_t wanted = settings.IntegerIfSet("memory.context_tokens").value_or(config.max_context);
-  return agents::PooledModel{
-      .provider = std::move(answering.provider),
-      .context_tokens = static_cast<std::uint64_t>(std::min(wanted, config.max_context)),
-      .small = config.hidden < kSmallHidden};
+  const SelectedModel& selected = answering.selected;
+  return agents::PooledModel{.provider = std::move(answering.provider),
+                             .small = selected.demo() || BytesAt(selected.path) < kSmallModel};
 }
 
 std::vector<agents::ModelChoice> Choices() {
@@ -47,10 +61,10 @@ std::vector<agents::ModelChoice> Choices() {
 
 }  // namespace
 
-Result<AgentModels> OpenAgentModels(const std::string& model, Settings::Pointer settings) {
+Result<AgentModels> OpenAgentModels(const std::string& model) {
   AgentModels models;
-  models.pool = std::make_unique<agents::ModelPool>(
-      [settings = std::move(settings)](const std::string& name) { return Open(name, *settings); }, Choices);
+  models.pool =
+      std::make_unique<agents::ModelPool>([](const std::string& name) { return Open(name); }, Choices);
   const auto selected = SelectModel(model);
   if (selected) {
     models.selected = selected->name;

@@ -6,7 +6,6 @@
 
 #include "agents/model_pool.h"
 #include "base/error.h"
-#include "settings/settings.h"
 
 namespace gptoss::cli {
 
@@ -16,6 +15,6 @@ struct AgentModels {
 };
 // `model`: of the command line, "" if it has none. A model that cannot be opened is no error here: a session
 // that asks it says what to do.
-Result<AgentModels> OpenAgentModels(const std::string& model, Settings::Pointer settings);
+Result<AgentModels> OpenAgentModels(const std::string& model);
 
 }  // namespace gptoss::cli

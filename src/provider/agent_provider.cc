@@ -252,6 +252,7 @@ void Provider::Run(const SessionId& id, harmony::Conversation& history, TurnJob&
           mapper.Event(event, parser);
         });
     done = mapper.Finish(result);
+    done.usage.context_tokens = lease->model().engine().context_tokens();
     Keep(job.options, result, std::move(conversation), history);
   } else {
     const Error& error = lease.error();

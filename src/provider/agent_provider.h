@@ -47,6 +47,8 @@ struct ToolCall {
 
 struct StreamUsage {
   std::int64_t prompt_tokens = 0, cached_tokens = 0, generated_tokens = 0;
+  // The context in force: what was asked for, the model's own, or what memory allowed. 0: none was loaded.
+  std::int64_t context_tokens = 0;
   double first_token_ms = 0, tokens_per_second = 0;
   std::uint64_t seed = 0;
 };
@@ -143,7 +145,9 @@ struct ProviderOptions {
 struct ModelFacts {
   std::string name, hash;  // as its files call it; 12 hex digits (see fingerprint.h)
   std::string backend;     // "cpu: avx512_vnni, 2 threads, int8 activations, bf16 kv"
-  std::int64_t context_tokens = 0;
+  // In force: what was asked for, the model's own, or what memory allowed; and what its files say.
+  std::int64_t context_tokens = 0, max_context_tokens = 0;
+  MemoryEstimate estimate;  // bytes, of that context when it is full; made before the load
 };
 
 // What a model is loaded from: by default the disk; programs with a model of their own and tests give

@@ -81,7 +81,9 @@ ModelFacts ModelKeeper::facts() const {
   return {.name = model_->model().name,
           .hash = model_hash_,
           .backend = model_->engine().backend_description(),
-          .context_tokens = model_->engine().context_tokens()};
+          .context_tokens = model_->engine().context_tokens(),
+          .max_context_tokens = model_->model().config.max_context,
+          .estimate = estimate_};
 }
 
 MemoryWatermark ModelKeeper::memory() const {

@@ -232,6 +232,8 @@ Status LiveSession::OpenAgent() {
     context.id = id_;
     context.folder = stored_.folder;
     context.more_folders = stored_.more_folders;
+    context.context_used = stored_.context_used;
+    context.context_size = stored_.context_size;
   }
   if (agent_ != nullptr && agent_mode_ == mode) return {};
   agent_.reset();

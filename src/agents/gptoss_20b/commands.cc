@@ -113,8 +113,7 @@ std::string GptOssSession::StatusText() const {
   std::string text = fmt::format("- model: {}\n- reasoning effort: {}\n- temperature: {}\n- folder: {}\n",
                                  choices.model, harmony::ReasoningEffortName(choices.effort),
                                  choices.temperature, workspace_.folder().string());
-  if (model_ != nullptr && model_->context_tokens > 0)
-    text += fmt::format("- context: {} of {} tokens\n", used_, model_->context_tokens);
+  if (context_tokens_ > 0) text += fmt::format("- context: {} of {} tokens\n", used_, context_tokens_);
   const Toolbox& toolbox = model_ != nullptr && model_->small ? *few_tools_ : *toolbox_;
   text += fmt::format("- tools: {}\n",
                       choices.tools ? fmt::format("{}", fmt::join(toolbox.Names(), ", ")) : "off");
@@ -126,8 +125,7 @@ Result<std::string> GptOssSession::Summary(const CancelToken& cancel) {
   GPTOSS_TRY(const harmony::Conversation conversation, Conversation());
   if (conversation.messages.size() <= HeadOf(conversation).messages.size())
     return Fail(ErrorCode::kFailedPrecondition, "There is nothing to compact yet.");
-  const std::size_t room =
-      model_->context_tokens == 0 ? SIZE_MAX : model_->context_tokens * kBytesPerToken * 3 / 5;
+  const std::size_t room = context_tokens_ == 0 ? SIZE_MAX : context_tokens_ * kBytesPerToken * 3 / 5;
   GPTOSS_TRY(const SessionId side, model_->provider->Resume(Shortened(conversation, room)));
   ModelCallOptions options;
   options.silent = true;
@@ -163,7 +161,7 @@ Status GptOssSession::Compact(const CancelToken& cancel, TurnSink& sink) {
   compaction.status = "completed";
   compaction.summary = *summary;
   sink.Emit(compaction);
-  if (model_->context_tokens > 0) sink.Emit(acp::Usage{.used = used_, .size = model_->context_tokens});
+  if (context_tokens_ > 0) sink.Emit(acp::Usage{.used = used_, .size = context_tokens_});
   return {};
 }
 

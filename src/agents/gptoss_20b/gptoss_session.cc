@@ -63,6 +63,8 @@ GptOssSession::GptOssSession(ModelPool& pool, const GptOssAgentOptions& options,
       context_(std::move(context)),
       workspace_(context_.folder, context_.more_folders),
       mcp_servers_(context_.mcp_servers, context_.folder, options_.version),
+      used_(context_.context_used),
+      context_tokens_(context_.context_size),
       interrupted_(context_.interrupted) {
   const LastingPermissions permissions{.allowed = context_.allowed, .allow = context_.allow};
   toolbox_ = std::make_unique<Toolbox>(workspace_, permissions);
@@ -90,6 +92,8 @@ Status GptOssSession::Attach() {
   if (!session_.empty()) model_->provider->EndSession(session_);
   session_.clear();
   context_.conversation = std::move(conversation);
+  if (model_ != nullptr && model != model_)  // another model's context is another one; its first call tells
+    context_tokens_ = static_cast<std::uint64_t>(model->provider->model().context_tokens);
   model_ = model;
   if (context_.conversation.messages.empty()) {
     GPTOSS_TRY(session_,
@@ -136,8 +140,8 @@ TurnOutcome GptOssSession::Prompt(const Turn& turn, TurnSink& sink) {
                                                : state.advice));
     return {};
   }
-  if (model_->context_tokens > 0 && !model_->small &&
-      static_cast<double>(used_) > kFullAt * static_cast<double>(model_->context_tokens)) {
+  if (context_tokens_ > 0 && !model_->small &&
+      static_cast<double>(used_) > kFullAt * static_cast<double>(context_tokens_)) {
     if (const Status compacted = Compact(turn.cancel, sink); !compacted && turn.cancel.cancelled())
       return {.reason = StopReason::kCancelled, .error = std::nullopt};
   }
@@ -200,9 +204,10 @@ ModelCallOptions GptOssSession::CallOptions() const {
 
 void GptOssSession::SendUsage(const StreamDone& done, TurnSink& sink) {
   const std::int64_t tokens = done.usage.prompt_tokens + done.usage.generated_tokens;
-  if (tokens <= 0 || model_->context_tokens == 0) return;
+  if (tokens <= 0 || done.usage.context_tokens <= 0) return;
   used_ = static_cast<std::uint64_t>(tokens);
-  sink.Emit(acp::Usage{.used = used_, .size = model_->context_tokens});
+  context_tokens_ = static_cast<std::uint64_t>(done.usage.context_tokens);
+  sink.Emit(acp::Usage{.used = used_, .size = context_tokens_});
 }
 
 // nullopt: it called tools.

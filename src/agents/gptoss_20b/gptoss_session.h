@@ -56,7 +56,8 @@ class GptOssSession final : public AgentSession {
   McpServers mcp_servers_;
   const PooledModel* model_ = nullptr;
   SessionId session_;  // of the provider; "": none yet
-  std::uint64_t used_ = 0;
+  // Of the model's context: used after its last call, and in force then. 0: nobody has told yet.
+  std::uint64_t used_, context_tokens_;
   int malformed_ = 0;  // calls in a row that could not be understood
   bool interrupted_ = false;
 };

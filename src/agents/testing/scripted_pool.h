@@ -22,7 +22,6 @@ inline std::unique_ptr<ModelPool> MakeScriptedPool() {
           return Fail(ErrorCode::kNotFound,
                       fmt::format("there is no model {}; 'gptoss install' installs one", name));
         PooledModel model;
-        model.context_tokens = gptoss::testing::kPromptedContext;
         GPTOSS_TRY(model.provider,
                    GptOssAgentProvider::Create(
                        {.pressure_source = [] { return nullptr; }},

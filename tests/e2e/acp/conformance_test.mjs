@@ -225,6 +225,14 @@ test("commands: announced, answered, and changing what they say", async () => {
   await agent.stop();
 });
 
+test("usage tells the context in force, not the model's largest", async () => {
+  const agent = await started({ command: program, args: ["acp", "-m", "demo"], env: { GPTOSS_MEMORY_CONTEXT_TOKENS: "1536" } });
+  const { sessionId, result } = await answered(agent, "Who are you?");
+  assert.equal(result.stopReason, "end_turn");
+  assert.equal(agent.updatesOf(sessionId, "usage_update").at(-1).size, 1536);
+  await agent.stop();
+});
+
 test("SHUTDOWN-001: it ends soon after its input, and stdout carries the protocol alone", async () => {
   const agent = new Agent({ command: program, args: ["acp", "-m", "demo"] });
   await agent.initialize();
