@@ -44,6 +44,7 @@ CLIENT_IP, SERVER_IP = "10.77.0.1", "10.77.0.2"
 class Hub(http.server.BaseHTTPRequestHandler):
     """What the API says of `bench/one` and `bench/many`; content is nginx's."""
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else a body waits for the head to be acknowledged, 40 ms or a round trip
     repos, cdn = {}, ""
 
     def log_message(self, *_):

@@ -23,8 +23,9 @@ class ByteSum {
   static std::uint64_t Of(std::span<const std::byte> bytes, std::uint64_t seed = 0);
 
  private:
-  std::array<std::uint64_t, 4> lanes_;
-  std::array<std::byte, 32> rest_{};
+  static constexpr std::size_t kLanes = 8;  // one alone would wait for each multiplication
+  std::array<std::uint64_t, kLanes> lanes_;
+  std::array<std::byte, 8 * kLanes> rest_{};
   std::uint64_t length_ = 0;
 };
 

@@ -149,6 +149,7 @@ void HashFurther(TransferState& state, FileTask& file) {
       const std::lock_guard lock(state.mutex);
       file.hashed = block->end();
       state.recent.GiveBack(std::move(block));
+      state.room.notify_all();
       continue;
     }
     buffer.resize(kExtentBytes);

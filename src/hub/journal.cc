@@ -9,7 +9,7 @@
 namespace gptoss::hub {
 namespace {
 
-constexpr std::string_view kMagic = "gptossJ1";
+constexpr std::string_view kMagic = "gptossJ2";
 constexpr std::size_t kRecordBytes = 40;
 constexpr std::uint64_t kRecordMark = 0x544E45545845;  // "EXTENT", little endian
 
@@ -149,15 +149,6 @@ Result<Journal> ParseJournal(std::string_view bytes, const ContentHash& hash, st
   }
   for (const auto& [offset, extent] : extents) journal.extents.push_back(extent);
   return journal;
-}
-
-void InsertExtent(std::vector<Extent>& extents, const Extent& extent) {
-  const auto begin = std::ranges::partition_point(
-      extents, [&](const Extent& other) { return other.offset + other.length <= extent.offset; });
-  const auto end = std::partition_point(begin, extents.end(), [&](const Extent& other) {
-    return other.offset < extent.offset + extent.length;
-  });
-  extents.insert(extents.erase(begin, end), extent);
 }
 
 }  // namespace gptoss::hub

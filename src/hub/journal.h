@@ -31,7 +31,7 @@ struct Journal {
   int copy = 1;                           // 2: the first whole copy had a wrong hash
   std::vector<std::uint64_t> first_sums;  // of the first copy, one per kExtentBytes, to say where it differed
   std::string etag_origin, etag;          // strong ETag that this origin gave for the content
-  std::vector<Extent> extents;            // sorted by offset, disjoint
+  std::vector<Extent> extents;            // disjoint; after parsing sorted by offset
 
   friend bool operator==(const Journal&, const Journal&) = default;
 };
@@ -43,8 +43,4 @@ std::string EncodeJournal(const Journal& journal);  // header and all records
 // kDataLoss: the header is damaged or of another file. Damaged records are left out; of overlapping ones the
 // last counts.
 Result<Journal> ParseJournal(std::string_view bytes, const ContentHash& hash, std::uint64_t size);
-
-// Puts an extent into the sorted list; what it overlaps goes.
-void InsertExtent(std::vector<Extent>& extents, const Extent& extent);
-
 }  // namespace gptoss::hub

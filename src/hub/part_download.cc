@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "hub/answer_check.h"
+#include "hub/block_writer.h"
 #include "hub/http_text.h"
 
 namespace gptoss::hub {
@@ -14,56 +15,15 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Kind = Verdict::Kind;
 
-constexpr std::chrono::seconds kRecordEvery{1};
-constexpr std::chrono::milliseconds kCountEvery{200};  // on a slow line
+constexpr std::chrono::seconds kHandEvery{1};  // on a slow line: what a crash may cost
 constexpr int kMostBadAnswers = 6;
 constexpr int kMostRefusals = 3;
-
-// Collects written bytes into extents and hands them to the journal.
-class ExtentWriter {
- public:
-  explicit ExtentWriter(Partial& partial) : partial_(partial) {}
-  Status Write(std::uint64_t offset, std::span<const std::byte> bytes) {
-    while (!bytes.empty()) {
-      if (extent_.length > 0 && offset != extent_.offset + extent_.length) GPTOSS_CHECK_OK(Flush());
-      if (extent_.length == 0) Begin(offset);
-      const std::uint64_t room = kExtentBytes - offset % kExtentBytes;
-      const auto piece =
-          bytes.subspan(0, static_cast<std::size_t>(std::min<std::uint64_t>(room, bytes.size())));
-      GPTOSS_CHECK_OK(partial_.Write(offset, piece));
-      sum_.Update(piece);
-      extent_.length += piece.size();
-      offset += piece.size();
-      bytes = bytes.subspan(piece.size());
-      if (offset % kExtentBytes == 0 || Clock::now() - begun_ > kRecordEvery) GPTOSS_CHECK_OK(Flush());
-    }
-    return {};
-  }
-  Status Flush() {
-    if (extent_.length == 0) return {};
-    extent_.sum = sum_.Value();
-    const Extent whole = extent_;
-    extent_.length = 0;
-    return partial_.Record(whole);
-  }
-
- private:
-  void Begin(std::uint64_t offset) {
-    extent_ = {offset, 0, 0};
-    sum_ = ByteSum();
-    begun_ = Clock::now();
-  }
-  Partial& partial_;
-  Extent extent_;
-  ByteSum sum_;
-  Clock::time_point begun_;
-};
 
 // Judges the head, writes what the flight wants of the body.
 class PartSink : public net::HttpSink {
  public:
   PartSink(TransferState& state, Flight& flight, Asked asked)
-      : state_(state), flight_(flight), asked_(std::move(asked)), writer_(*flight.file->partial) {}
+      : state_(state), flight_(flight), asked_(std::move(asked)) {}
 
   Status OnHead(const net::HttpHead& given) override {
     head = given;
@@ -89,36 +49,31 @@ class PartSink : public net::HttpSink {
       data = data.subspan(0, static_cast<std::size_t>(limit - cursor_));
     }
     std::vector<ByteRange> wanted;
-    std::uint64_t end = 0;
     {
       const std::lock_guard lock(state_.mutex);
       if (flight_.stop.cancelled()) return Fail(ErrorCode::kCancelled, "stopped");
-      end = std::min(flight_.end, limit);
+      if (!flight_.written_status) return Broken(flight_.written_status);
+      const std::uint64_t end = std::min(flight_.end, limit);
       const ByteRange here{std::max(cursor_, flight_.begin), std::min(cursor_ + data.size(), end)};
       if (here.begin < here.end) wanted = flight_.file->held.Missing(here);
+      // From here on nobody else takes these bytes over.
+      flight_.position = std::max(flight_.position, std::min(cursor_ + data.size(), end));
+      complete = cursor_ + data.size() >= end;
+      for (const ByteRange& range : wanted) NoteBytes(range.size());
     }
     for (const ByteRange& range : wanted) {
-      if (Status status = Take(range.begin, data.subspan(static_cast<std::size_t>(range.begin - cursor_),
-                                                         static_cast<std::size_t>(range.size())));
-          !status) {
-        local_error = true;
-        return status;
-      }
+      Take(range.begin, data.subspan(static_cast<std::size_t>(range.begin - cursor_),
+                                     static_cast<std::size_t>(range.size())));
     }
     cursor_ += data.size();
-    {
-      const std::lock_guard lock(state_.mutex);
-      flight_.position = std::max(flight_.position, std::min(cursor_, end));
-      complete = cursor_ >= std::min(flight_.end, limit);
-    }
     if (too_long || (complete && cursor_ < limit)) return Fail(ErrorCode::kCancelled, "enough");
     return CheckRate(data.size());
   }
 
-  // What has come is counted and in the journal.
+  // What has come is written and in the journal.
   Status Finish() {
-    Count();
-    return writer_.Flush();
+    Hand();
+    return Drain(state_, flight_);
   }
 
   net::HttpHead head;
@@ -146,13 +101,25 @@ class PartSink : public net::HttpSink {
     return {};
   }
 
-  // Written as it comes, 16 KB at a time from libcurl: larger writes make a file system take larger pages,
-  // which a virtual machine may have given back to its host (2 GB in writes of 256 KB took 3.4 s there, 0.5 s
-  // in these).
-  Status Take(std::uint64_t offset, std::span<const std::byte> bytes) {
-    GPTOSS_CHECK_OK(writer_.Write(offset, bytes));
+  Status Broken(Status status) {
+    local_error = true;
+    return status;
+  }
+
+  // With the lock held.
+  void NoteBytes(std::uint64_t bytes) {
+    FileTask& file = *flight_.file;
+    written += bytes;
+    flight_.buffered += bytes;
+    file.failures = 0;
+    file.refusals = 0;
+    file.trouble.clear();
+    state_.network_bytes += bytes;
+  }
+
+  void Take(std::uint64_t offset, std::span<const std::byte> bytes) {
     while (!bytes.empty()) {
-      if (block_ && offset != block_->end()) Count();
+      if (block_ && offset != block_->end()) Hand();
       if (!block_) {
         block_ = state_.recent.Take();
         block_->Begin(offset);
@@ -163,29 +130,12 @@ class PartSink : public net::HttpSink {
           bytes.subspan(0, std::min<std::size_t>(bytes.size(), kBlockBytes - offset % kBlockBytes)));
       offset += taken;
       bytes = bytes.subspan(taken);
-      if (offset % kBlockBytes == 0 || Clock::now() - block_begun_ > kCountEvery) Count();
+      if (offset % kBlockBytes == 0 || Clock::now() - block_begun_ > kHandEvery) Hand();
     }
-    return {};
   }
 
-  // What has been written is told to the others, and kept for the hash if that is close behind.
-  void Count() {
-    if (!block_) return;
-    BlockPointer block = std::exchange(block_, nullptr);
-    written += block->size();
-    const std::lock_guard lock(state_.mutex);
-    FileTask& file = *flight_.file;
-    file.held.Add({block->offset(), block->end()});
-    file.failures = 0;
-    file.refusals = 0;
-    file.trouble.clear();
-    state_.network_bytes += block->size();
-    if (block->end() <= file.hashed + kMostRecentBlocks * kBlockBytes) {
-      state_.recent.Keep(&file, std::move(block));
-    } else {
-      state_.recent.GiveBack(std::move(block));
-    }
-    if (!file.hashing && file.held.RunEnd(file.hashed) - file.hashed >= kHashBehind) state_.wake.notify_all();
+  void Hand() {
+    if (block_) HandOver(state_, flight_, std::exchange(block_, nullptr));
   }
 
   // Slower than the least for a whole window: a new connection may do better.
@@ -205,8 +155,7 @@ class PartSink : public net::HttpSink {
   TransferState& state_;
   Flight& flight_;
   const Asked asked_;
-  ExtentWriter writer_;
-  BlockPointer block_;  // what has come and is not counted yet
+  BlockPointer block_;  // what has come and is not handed over yet
   Clock::time_point block_begun_;
   std::uint64_t cursor_ = 0;
   Clock::time_point window_start_ = Clock::now();
@@ -433,7 +382,7 @@ void RunFlight(TransferState& state, Flight& flight) {
   Fly(state, flight);
   const std::lock_guard lock(state.mutex);
   std::erase(flight.file->flights, &flight);
-  state.wake.notify_all();
+  state.WakeAll();
 }
 
 }  // namespace gptoss::hub

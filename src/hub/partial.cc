@@ -236,7 +236,7 @@ Status Partial::Read(std::uint64_t offset, std::span<std::byte> bytes) const {
 Status Partial::Record(const Extent& extent) {
   const std::lock_guard lock(mutex_);
   if (gone_) return {};
-  InsertExtent(journal_.extents, extent);
+  journal_.extents.push_back(extent);
   unsynced_ += extent.length;
   if (const int error = WriteAll(log_, EncodeRecord(journal_, extent)); error != 0) {
     return std::unexpected(DiskError("keep the journal of", error));

@@ -11,6 +11,7 @@
 #include <system_error>
 #include <thread>
 
+#include "hub/block_writer.h"
 #include "hub/hash_front.h"
 #include "hub/part_download.h"
 #include "hub/transfer_progress.h"
@@ -26,9 +27,9 @@ constexpr std::chrono::milliseconds kTick{20};
 constexpr std::chrono::milliseconds kReport{100};
 constexpr std::chrono::seconds kSyncEvery{2};
 constexpr std::chrono::seconds kNoticeShown{5};
-constexpr std::uint64_t kSyncBytes = 128ULL << 20;
+constexpr std::uint64_t kSyncBytes = 64ULL << 20;
 constexpr std::uint64_t kSmallFile = 4ULL << 20;
-constexpr int kHashers = 2;
+constexpr unsigned kFewestWorkers = 2, kMostWorkers = 4;
 
 // SIGXFSZ (file limit) and SIGPIPE are answered as errors of the call instead; others are for the main
 // thread.
@@ -109,7 +110,7 @@ class Transfer {
   TransferProgress Snapshot(Clock::time_point now);
   // Worker threads.
   void Download();
-  void Hash();
+  void Work();
   void SyncFiles();
   bool PickFlight(Flight& flight);
   bool PickIn(FileTask& file, Flight& flight);
@@ -165,7 +166,7 @@ void Transfer::Activate(FileTask& file, std::unique_lock<std::mutex>& lock) {
     file.phase = Phase::kDone;
     file.resumed_bytes = 0;
     ++state_.done_files;
-    state_.wake.notify_all();
+    state_.WakeAll();
     return;
   }
   if (!taken) return state_.FailWith(std::move(taken).error());
@@ -205,7 +206,7 @@ void Transfer::Open(FileTask& file, bool locked, std::unique_lock<std::mutex>& l
   file.resumed_bytes = file.held.bytes();
   file.last_sync = Clock::now();
   file.phase = Phase::kActive;
-  state_.wake.notify_all();
+  state_.WakeAll();
 }
 
 void Transfer::ObservePause() {
@@ -222,7 +223,7 @@ void Transfer::ObservePause() {
     }
     state_.notice.clear();
   }
-  state_.wake.notify_all();
+  state_.WakeAll();
 }
 
 void Transfer::Tick() {
@@ -246,7 +247,7 @@ void Transfer::Tick() {
   state_.governor.Observe(now, state_.network_bytes, LargeFlights());
   if (LargeFlights() > state_.governor.target()) StopYoungest();
   // Workers whose file waits for its time look again.
-  state_.wake.notify_all();
+  state_.WakeAll();
 }
 
 int Transfer::LargeFlights() const {
@@ -344,13 +345,14 @@ void Transfer::Download() {
   }
 }
 
-void Transfer::Hash() {
+// Hashing first: a connection writes what waits too long itself, but nobody else hashes.
+void Transfer::Work() {
   const SignalGuard guard(true);
   std::unique_lock lock(state_.mutex);
   while (!state_.stop && !state_.finished()) {
     FileTask* file = NextToHash(state_);
     if (file == nullptr) {
-      state_.wake.wait(lock);
+      if (!WriteNext(state_, lock)) state_.work.wait(lock);
       continue;
     }
     file->hashing = true;
@@ -358,7 +360,7 @@ void Transfer::Hash() {
     HashFurther(state_, *file);
     lock.lock();
     file->hashing = false;
-    state_.wake.notify_all();
+    state_.WakeAll();
   }
 }
 
@@ -420,7 +422,8 @@ void Transfer::Report(bool last) {
 bool Transfer::Start(std::vector<std::thread>& threads) {
   try {
     threads.emplace_back([this] { SyncFiles(); });
-    for (int i = 0; i < kHashers; ++i) threads.emplace_back([this] { Hash(); });
+    const unsigned workers = std::clamp(std::thread::hardware_concurrency(), kFewestWorkers, kMostWorkers);
+    for (unsigned i = 0; i < workers; ++i) threads.emplace_back([this] { Work(); });
     threads.emplace_back([this] { Download(); });
   } catch (const std::system_error&) {
     return false;

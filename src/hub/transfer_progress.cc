@@ -1,5 +1,7 @@
 #include "hub/transfer_progress.h"
 
+#include <algorithm>
+
 namespace gptoss::hub {
 namespace {
 
@@ -37,7 +39,9 @@ TransferProgress AddUp(const TransferState& state) {
       progress.done_bytes += file->size() * copies;
       continue;
     }
-    const std::uint64_t done = file->phase == Phase::kActive ? file->held.bytes() : file->others_bytes;
+    std::uint64_t done = file->phase == Phase::kActive ? file->held.bytes() : file->others_bytes;
+    for (const Flight* flight : file->flights) done += flight->buffered;
+    done = std::min(done, file->size());  // two connections may have brought the same bytes
     progress.done_bytes += done * copies;
     signs.hashing = signs.hashing || file->hashing;
     signs.waiting = signs.waiting || file->waiting;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -28,8 +29,8 @@ namespace gptoss::hub {
 struct FileTask;
 
 // The hash follows so far behind the bytes that come, and what was written less than that ago is kept for it.
-inline constexpr std::uint64_t kHashBehind = 4 * kExtentBytes;
-inline constexpr std::size_t kMostRecentBlocks = 3 * kHashBehind / kBlockBytes;
+inline constexpr std::uint64_t kHashBehind = kExtentBytes;
+inline constexpr std::size_t kMostRecentBlocks = 48;
 
 // One request on its way: bytes [begin, end) of a file. `end` may move down while it runs, when another
 // connection takes over the rest.
@@ -38,6 +39,10 @@ struct Flight {
   std::uint64_t begin = 0, end = 0;
   std::uint64_t position = 0;  // next byte wanted
   bool whole_body = false;     // the answer is the whole file, whatever was asked
+  // Of what came, not written yet: bytes, and how many blocks of them were handed over.
+  std::uint64_t buffered = 0;
+  int writing = 0;
+  Status written_status;  // the first error of writing
   CancelSource stop;
   SteadyTime started{};
 };
@@ -59,6 +64,7 @@ struct FileTask {
   RangeSet held;                               // bytes written
   std::map<std::uint64_t, Extent> unverified;  // from an earlier process, not read back yet
   std::vector<Flight*> flights;
+  bool being_written = false;
   std::uint64_t resumed_bytes = 0;
 
   // Where it is, and how it went so far.
@@ -81,6 +87,11 @@ struct FileTask {
   std::uint64_t size() const { return job.file.size; }
 };
 
+struct PendingBlock {
+  Flight* flight = nullptr;
+  BlockPointer block;
+};
+
 struct TransferState {
   TransferState(HubClient& hub, RequestPolicy request_policy, std::string repository_name,
                 std::string commit_hash)
@@ -96,8 +107,11 @@ struct TransferState {
   const RequestPolicy policy;
   const std::string repository, commit;
 
-  std::mutex mutex;  // guards everything below and all tasks and flights
-  std::condition_variable wake;
+  std::mutex mutex;              // guards everything below and all tasks and flights
+  std::condition_variable wake;  // of connections and of the caller's thread
+  std::condition_variable work;  // of the workers, which write and hash
+  std::condition_variable room;  // a block was written
+  std::deque<PendingBlock> pending;
   std::vector<std::unique_ptr<FileTask>> files;
   std::size_t done_files = 0;
   std::uint64_t network_bytes = 0;
@@ -112,6 +126,10 @@ struct TransferState {
     notice = std::move(text);
     noticed_at = std::chrono::steady_clock::now();
   }
+  void WakeAll() {
+    wake.notify_all();
+    work.notify_all();
+  }
   bool finished() const { return done_files == files.size(); }
   // The first failure ends everything; what is on the disk stays.
   void FailWith(Error error) {
@@ -121,7 +139,7 @@ struct TransferState {
   void StopAll() {
     stop = true;
     CancelFlights();
-    wake.notify_all();
+    WakeAll();
   }
   void CancelFlights() {
     for (const auto& file : files) {
