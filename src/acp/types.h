@@ -174,6 +174,40 @@ struct PermissionOutcome {
   std::string option;
 };
 
+// A question to the user with fields to fill in, only for clients with elicitation_form. Nothing secret is
+// asked this way.
+struct FormField {
+  std::string id, title, description;
+  std::vector<std::string> choices;  // one of these; empty: any text
+  bool required = true;
+};
+struct Form {
+  std::string message;
+  std::string tool_call;  // that asks; "": none
+  std::vector<FormField> fields;
+};
+struct FormOutcome {
+  enum class Kind : std::uint8_t { kAccepted, kDeclined, kDismissed, kCancelled, kFailed };
+  Kind kind = Kind::kFailed;  // kCancelled: the turn is; kFailed: an error or nonsense came back
+  std::vector<std::pair<std::string, std::string>> answers;  // kAccepted: by the field's id
+};
+
+// A command in a terminal of the client, only for clients with `terminals`.
+struct TerminalCommand {
+  std::string command;
+  std::vector<std::string> arguments;
+  std::string folder;  // absolute
+  std::uint64_t output_limit = 0;
+};
+struct TerminalExit {
+  std::optional<std::int64_t> code;
+  std::optional<std::string> signal;
+};
+struct TerminalOutput {
+  std::string output;
+  bool truncated = false;
+};
+
 struct SessionEntry {
   std::string id, folder, title, updated_at;
   std::vector<std::string> more_folders;

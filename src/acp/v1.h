@@ -27,6 +27,11 @@ Result<std::vector<ContentBlock>> ReadPrompt(const Json& params);
 // A string or a switch's value, as "on" and "off".
 Result<std::string> ReadOptionValue(const Json& params);
 PermissionOutcome ReadPermissionOutcome(const net::RpcReply& reply);
+FormOutcome ReadFormOutcome(const Json& result);
+TerminalExit ReadTerminalExit(const Json& result);  // neither code nor signal: it did not say
+Result<TerminalOutput> ReadTerminalOutput(const Json& result);
+// What of `_meta` is for tracing (W3C: traceparent, tracestate, baggage); null: nothing.
+Json ReadTraceContext(const Json& params);
 
 // ---- to the client
 // -----------------------------------------------------------------------------------------
@@ -37,6 +42,8 @@ Json WriteToolCall(const ToolCall& call);  // as ToolCallUpdate, for permission 
 Json WriteModes(const Modes& modes);
 Json WriteOptions(const std::vector<ConfigOption>& options, const ClientTraits& client);
 Json WritePermissionOptions(const std::vector<PermissionOption>& options);
+Json WriteForm(const Form& form, const std::string& session);
+Json WriteTerminalCommand(const TerminalCommand& command, const std::string& session);
 Json WriteSessionEntry(const SessionEntry& entry);
 net::RpcError RpcErrorOf(const Error& error, Json data = nullptr);
 

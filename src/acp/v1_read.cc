@@ -190,4 +190,46 @@ PermissionOutcome ReadPermissionOutcome(const net::RpcReply& reply) {
   return {.kind = PermissionOutcome::Kind::kSelected, .option = std::move(option)};
 }
 
+FormOutcome ReadFormOutcome(const Json& result) {
+  using Kind = FormOutcome::Kind;
+  const std::string action = TextOr(result, "action");
+  if (action == "decline") return {.kind = Kind::kDeclined, .answers = {}};
+  if (action == "cancel") return {.kind = Kind::kDismissed, .answers = {}};
+  if (action != "accept") return {};
+  FormOutcome outcome{.kind = Kind::kAccepted, .answers = {}};
+  const Json* content = Find(result, "content");
+  if (content == nullptr || !content->is_object()) return outcome;
+  for (const auto& [field, value] : content->items()) {
+    if (value.is_string()) outcome.answers.emplace_back(field, value.get<std::string>());
+  }
+  return outcome;
+}
+
+TerminalExit ReadTerminalExit(const Json& result) {
+  TerminalExit exit;
+  if (const Json* code = Find(result, "exitCode"); code != nullptr && code->is_number_integer())
+    exit.code = code->get<std::int64_t>();
+  if (const Json* signal = Find(result, "signal"); signal != nullptr && signal->is_string())
+    exit.signal = signal->get<std::string>();
+  return exit;
+}
+
+Result<TerminalOutput> ReadTerminalOutput(const Json& result) {
+  const Json* output = Find(result, "output");
+  if (output == nullptr || !output->is_string())
+    return Fail(ErrorCode::kInternal, "the client answered without output");
+  return TerminalOutput{.output = output->get<std::string>(), .truncated = IsTrue(Find(result, "truncated"))};
+}
+
+Json ReadTraceContext(const Json& params) {
+  Json trace;
+  const Json* meta = Find(params, "_meta");
+  if (meta == nullptr) return trace;
+  for (const char* key : {"traceparent", "tracestate", "baggage"}) {
+    const Json* value = Find(*meta, key);
+    if (value != nullptr && value->is_string()) trace[key] = *value;
+  }
+  return trace;
+}
+
 }  // namespace gptoss::acp::v1

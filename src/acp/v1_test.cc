@@ -115,6 +115,40 @@ TEST(Acp1Write, ASwitchIsAChoiceOfTwoForClientsWithoutBooleans) {
   EXPECT_EQ(WriteOptions(options, knows)[0]["currentValue"], true);
 }
 
+TEST(Acp1Write, AFormIsAFlatSchema) {
+  const Form form{
+      .message = "Which?",
+      .tool_call = "c",
+      .fields = {{.id = "answer", .title = "Answer", .description = "", .choices = {"a", "b"}},
+                 {.id = "other", .title = "Else", .description = "d", .choices = {}, .required = false}}};
+  EXPECT_EQ(
+      WriteForm(form, "s").dump(),
+      R"({"mode":"form","sessionId":"s","message":"Which?","requestedSchema":{"type":"object","properties":)"
+      R"({"answer":{"type":"string","title":"Answer","enum":["a","b"]},)"
+      R"("other":{"type":"string","title":"Else","description":"d"}},"required":["answer"]},"toolCallId":"c"})");
+}
+
+TEST(Acp1Read, AnswersOfTheClient) {
+  using Kind = FormOutcome::Kind;
+  const auto kind = [](const char* text) { return ReadFormOutcome(Json::parse(text)).kind; };
+  EXPECT_EQ(kind(R"({"action":"decline"})"), Kind::kDeclined);
+  EXPECT_EQ(kind(R"({"action":"cancel"})"), Kind::kDismissed);
+  EXPECT_EQ(kind(R"({"action":"_own"})"), Kind::kFailed);
+  EXPECT_EQ(kind("[]"), Kind::kFailed);
+  const FormOutcome accepted =
+      ReadFormOutcome(Json::parse(R"({"action":"accept","content":{"a":"x","n":1}})"));
+  EXPECT_EQ(accepted.kind, Kind::kAccepted);
+  EXPECT_EQ(accepted.answers, (std::vector<std::pair<std::string, std::string>>{{"a", "x"}}));
+  EXPECT_EQ(ReadTerminalExit(Json::parse(R"({"exitCode":3,"signal":null})")).code, 3);
+  EXPECT_EQ(ReadTerminalExit(Json::parse(R"({"exitCode":null,"signal":"SIGTERM"})")).signal, "SIGTERM");
+  EXPECT_FALSE(ReadTerminalExit(Json::parse("{}")).code.has_value());
+  EXPECT_TRUE(ReadTerminalOutput(Json::parse(R"({"output":"o","truncated":true})"))->truncated);
+  EXPECT_FALSE(ReadTerminalOutput(Json::parse(R"({"output":1})")).has_value());
+  EXPECT_EQ(ReadTraceContext(Json::parse(R"({"_meta":{"traceparent":"00-a","baggage":1,"own":"x"}})")).dump(),
+            R"({"traceparent":"00-a"})");
+  EXPECT_TRUE(ReadTraceContext(Json::parse(R"({"_meta":null})")).is_null());
+}
+
 TEST(Acp1Write, ErrorsHaveTheirCodes) {
   EXPECT_EQ(RpcErrorOf({ErrorCode::kNotFound, "m"}).code, -32002);
   EXPECT_EQ(RpcErrorOf({ErrorCode::kInvalidArgument, "m"}).code, -32602);

@@ -199,6 +199,31 @@ Json WritePermissionOptions(const std::vector<PermissionOption>& options) {
   return list;
 }
 
+Json WriteForm(const Form& form, const std::string& session) {
+  Json properties = Json::object(), required = Json::array();
+  for (const FormField& field : form.fields) {
+    Json one{{"type", "string"}, {"title", field.title}};
+    if (!field.description.empty()) one["description"] = field.description;
+    if (!field.choices.empty()) one["enum"] = field.choices;
+    properties[field.id] = std::move(one);
+    if (field.required) required.push_back(field.id);
+  }
+  Json schema{{"type", "object"}, {"properties", std::move(properties)}, {"required", std::move(required)}};
+  Json json{{"mode", "form"},
+            {"sessionId", session},
+            {"message", form.message},
+            {"requestedSchema", std::move(schema)}};
+  if (!form.tool_call.empty()) json["toolCallId"] = form.tool_call;
+  return json;
+}
+
+Json WriteTerminalCommand(const TerminalCommand& command, const std::string& session) {
+  Json json{{"sessionId", session}, {"command", command.command}, {"args", command.arguments}};
+  if (!command.folder.empty()) json["cwd"] = command.folder;
+  if (command.output_limit > 0) json["outputByteLimit"] = command.output_limit;
+  return json;
+}
+
 Json WriteSessionEntry(const SessionEntry& entry) {
   Json json{{"sessionId", entry.id}, {"cwd", entry.folder}};
   if (!entry.more_folders.empty()) json["additionalDirectories"] = entry.more_folders;

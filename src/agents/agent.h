@@ -1,6 +1,7 @@
 // What answers a turn in a session. Modes of a session are agents.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -14,6 +15,7 @@
 #include "acp/types.h"
 #include "base/cancel.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "harmony/conversation.h"
 
 namespace gptoss::agents {
@@ -44,6 +46,19 @@ class SharedChoices {
   Choices choices_;
 };
 
+// A command in a terminal of the client. Destroying it gives the terminal back, which ends what runs in it.
+// Used by one thread.
+class ClientTerminal {
+ public:
+  virtual ~ClientTerminal() = default;
+  virtual const std::string& id() const = 0;
+  // nullopt: it still runs after `patience`, or the turn was cancelled.
+  virtual Result<std::optional<acp::TerminalExit>> WaitForExit(std::chrono::milliseconds patience) = 0;
+  // Ends the command and waits a moment for that, in a cancelled turn too; nullopt: the client has not said.
+  virtual std::optional<acp::TerminalExit> Kill() = 0;
+  virtual Result<acp::TerminalOutput> Output() = 0;  // in a cancelled turn too
+};
+
 // Where a turn's updates go and its questions are answered: a face. Called on the turn's thread and on those
 // of the provider, one at a time.
 class TurnSink {
@@ -58,6 +73,14 @@ class TurnSink {
   // A file as the user's editor has it, with changes that are not saved. Errors: kUnsupported (the client did
   // not offer that), kCancelled, those of the client.
   virtual Result<std::string> ReadThroughClient(const std::string& path) = 0;
+  // Whole UTF-8. Errors as above; after kDeadlineExceeded it may have been written all the same.
+  virtual Status WriteThroughClient(const std::string& path, std::string_view text) = 0;
+  // Errors: kUnsupported (the client did not offer terminals), kCancelled, those of the client.
+  virtual Result<std::unique_ptr<ClientTerminal>> OpenTerminal(const acp::TerminalCommand& command) = 0;
+  // Waits for the user's answer. kFailed where the client did not offer forms.
+  virtual acp::FormOutcome AskForm(const acp::Form& form) = 0;
+  // The trace that the turn belongs to, as `_meta` of what is asked for it; null: none.
+  virtual Json trace_context() const = 0;
   // A setting of the session that a command of the user changes. kInvalidArgument: what is allowed.
   virtual Status Choose(std::string_view option, std::string_view value) = 0;
 };
@@ -85,6 +108,8 @@ struct SessionContext {
   std::function<void(const harmony::Conversation&)> save;
   std::function<bool(std::string_view rule)> allowed;  // permissions given for ever in this project
   std::function<void(std::string_view rule)> allow;
+  std::function<std::vector<std::string>()> rules;  // all that is kept for ever in this project
+  std::function<void()> forget_rules;
 };
 
 // One session's side of an agent. Prompt is called by one thread at a time; the rest from any thread.

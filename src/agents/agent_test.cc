@@ -50,6 +50,8 @@ class GptOssAgentTest : public ::testing::Test {
     context.save = [this](const harmony::Conversation& saved) { saved_ = saved; };
     context.allowed = [this](std::string_view rule) { return rules_.contains(std::string(rule)); };
     context.allow = [this](std::string_view rule) { rules_.emplace(rule); };
+    context.rules = [this] { return std::vector<std::string>(rules_.begin(), rules_.end()); };
+    context.forget_rules = [this] { rules_.clear(); };
     session_ = agent_->Open(std::move(context)).value();
   }
   TurnOutcome Prompt(const std::string& text, RecordingSink& sink, CancelToken cancel = {}) {

@@ -28,7 +28,7 @@ class McpRun final : public ToolRun {
         tool_(std::move(tool)),
         arguments_(std::move(arguments)) {}
   ToolOutcome Run(const ToolRunContext& context) override {
-    auto result = client_->CallTool(tool_, arguments_, context.cancel);
+    auto result = client_->CallTool(tool_, arguments_, context.cancel, context.sink->trace_context());
     if (!result) return FailedOutcome(result.error().message);
     ToolOutcome outcome{.text = Abridge(result->text, kModelBytes), .failed = result->failed};
     if (!result->structured.is_null()) outcome.raw_output = std::move(result->structured);
@@ -52,7 +52,7 @@ class McpTool final : public Tool {
                      .description = info_.description,
                      .parameters = info_.input_schema} {}
   const harmony::ToolDescription& description() const override { return description_; }
-  Result<std::unique_ptr<ToolRun>> Prepare(const Json& arguments, const Workspace&) override {
+  Result<std::unique_ptr<ToolRun>> Prepare(const Json& arguments, const ToolScope&) override {
     ToolPreview preview{.title =
                             fmt::format("{}: {}", server_, info_.title.empty() ? info_.name : info_.title)};
     // What a server says of its tools' harmlessness is its own word: it is asked for all the same.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "acp/types.h"
+#include "agents/session_files.h"
 #include "agents/workspace.h"
 #include "base/cancel.h"
 #include "base/error.h"
@@ -38,9 +39,16 @@ struct ToolOutcome {
   std::optional<acp::Plan> plan;
 };
 
+// Where a call is prepared. Outlives the call.
+struct ToolScope {
+  const Workspace& workspace;
+  const SessionFiles& files;
+};
+
 // What a running call may use.
 struct ToolRunContext {
   CancelToken cancel;
+  TurnSink* sink = nullptr;  // outlives the call
   // Part of a call's state while it runs (id and status are filled in).
   std::function<void(acp::ToolCall update)> progress;
   bool display_terminals = false;
@@ -65,7 +73,7 @@ class Tool {
   virtual ~Tool() = default;
   virtual const harmony::ToolDescription& description() const = 0;
   // `arguments` is an object. The error is a sentence for the model.
-  virtual Result<std::unique_ptr<ToolRun>> Prepare(const Json& arguments, const Workspace& workspace) = 0;
+  virtual Result<std::unique_ptr<ToolRun>> Prepare(const Json& arguments, const ToolScope& scope) = 0;
 };
 
 inline ToolOutcome FailedOutcome(std::string text) { return {.text = std::move(text), .failed = true}; }
@@ -97,5 +105,7 @@ std::unique_ptr<Tool> MakeWriteFileTool();
 std::unique_ptr<Tool> MakeApplyPatchTool();
 std::unique_ptr<Tool> MakeRunCommandTool();
 std::unique_ptr<Tool> MakeUpdatePlanTool();
+// Only for clients that offer forms.
+std::unique_ptr<Tool> MakeAskUserTool();
 
 }  // namespace gptoss::agents

@@ -11,7 +11,9 @@ namespace gptoss::agents {
 namespace {
 
 constexpr std::string_view kAllowOnce = "allow_once", kAllowAlways = "allow_always",
-                           kRejectOnce = "reject_once";
+                           kRejectOnce = "reject_once", kRejectAlways = "reject_always";
+// Before a rule that is kept: it is refused.
+constexpr std::string_view kRefusal = "refuse ";
 constexpr std::string_view kRefused =
     "The user refused this call. Do not try it again; go on without it or ask what to do instead.";
 
@@ -58,12 +60,17 @@ Tool* Toolbox::Find(std::string_view name) const {
 Toolbox::Verdict Toolbox::Allow(const acp::ToolCall& call, const ToolPreview& preview, TurnSink& sink) {
   if (preview.need == ToolPreview::Need::kNothing) return Verdict::kAllowed;
   const bool lasting = preview.need == ToolPreview::Need::kPermission && !preview.rule.empty();
+  const std::string refusal = std::string(kRefusal) + preview.rule;
+  if (lasting && permissions_.allowed(refusal)) return Verdict::kRefused;
   if (lasting && permissions_.allowed(preview.rule)) return Verdict::kAllowed;
   std::vector<acp::PermissionOption> options = {{std::string(kAllowOnce), "Allow", "allow_once"}};
   if (lasting)
     options.push_back(
         {std::string(kAllowAlways), fmt::format("Always allow {}", preview.scope), "allow_always"});
   options.push_back({std::string(kRejectOnce), "Refuse", "reject_once"});
+  if (lasting)
+    options.push_back(
+        {std::string(kRejectAlways), fmt::format("Always refuse {}", preview.scope), "reject_always"});
   const acp::PermissionOutcome outcome = sink.Ask(call, options);
   if (outcome.kind == acp::PermissionOutcome::Kind::kCancelled) return Verdict::kAborted;
   if (outcome.kind != acp::PermissionOutcome::Kind::kSelected) return Verdict::kRefused;
@@ -71,6 +78,7 @@ Toolbox::Verdict Toolbox::Allow(const acp::ToolCall& call, const ToolPreview& pr
     permissions_.allow(preview.rule);
     return Verdict::kAllowed;
   }
+  if (lasting && outcome.option == kRejectAlways) permissions_.allow(refusal);
   return outcome.option == kAllowOnce ? Verdict::kAllowed : Verdict::kRefused;
 }
 
@@ -101,7 +109,8 @@ ToolAnswer Toolbox::Call(const std::string& name, const std::string& arguments, 
   const auto read = ReadArguments(name, arguments);
   if (!read) return malformed(read.error());
   call.raw_input = *read;
-  auto run = tool->Prepare(*read, workspace_);
+  const SessionFiles files(workspace_, sink);
+  auto run = tool->Prepare(*read, {.workspace = workspace_, .files = files});
   if (!run) return malformed(run.error());
 
   const ToolPreview& preview = (*run)->preview();
@@ -122,6 +131,7 @@ ToolAnswer Toolbox::Call(const std::string& name, const std::string& arguments, 
   }
   sink.Emit(acp::ToolCall{.id = call.id, .status = acp::ToolStatus::kInProgress});
   const ToolRunContext context{.cancel = cancel,
+                               .sink = &sink,
                                .progress =
                                    [&](acp::ToolCall update) {
                                      update.id = call.id;

@@ -13,7 +13,8 @@
 
 namespace gptoss::agents {
 
-// Permissions that last, kept by whoever owns the session.
+// Permissions that last, kept by whoever owns the session. A refusal for ever is kept as a rule of its own
+// ("refuse edit") and goes before an allowance.
 struct LastingPermissions {
   std::function<bool(std::string_view rule)> allowed;
   std::function<void(std::string_view rule)> allow;

@@ -221,7 +221,7 @@ TEST_F(ToolsTest, ARefusedEditChangesNothingAndATurnThatIsCancelledEnds) {
 
 TEST_F(ToolsTest, AlwaysIsRememberedForEditsInsideOnly) {
   sink_.choose = [](const auto&, const auto& options) {
-    return options.size() == 3 ? "allow_always" : "allow_once";
+    return options.size() == 4 ? "allow_always" : "allow_once";
   };
   Call("write_file", {{"path", "a.txt"}, {"content", "a"}});
   Call("write_file", {{"path", "b/c.txt"}, {"content", "b"}});
@@ -230,6 +230,49 @@ TEST_F(ToolsTest, AlwaysIsRememberedForEditsInsideOnly) {
   Call("write_file", {{"path", "../other/d.txt"}, {"content", "d"}});
   EXPECT_EQ(sink_.asked, 2);
   EXPECT_EQ(Read("other/d.txt"), "d");
+}
+
+TEST_F(ToolsTest, ARefusalForEverIsNotAskedAgainAndGoesBeforeAnAllowance) {
+  rules_ = {"edit"};
+  sink_.choose = [](const auto&, const auto&) { return std::string("reject_always"); };
+  Call("write_file", {{"path", "a.txt"}, {"content", "a"}});
+  EXPECT_EQ(sink_.asked, 0);
+  rules_.clear();
+  Call("write_file", {{"path", "b.txt"}, {"content", "b"}});
+  EXPECT_EQ(sink_.asked, 1);
+  rules_.insert("edit");
+  const ToolAnswer refused = Call("edit_file", {{"path", "a.txt"}, {"old_text", "a"}, {"new_text", "c"}});
+  EXPECT_EQ(sink_.asked, 1);
+  EXPECT_NE(refused.text.find("refused"), std::string::npos);
+  EXPECT_EQ(*Last().status, ToolStatus::kFailed);
+  EXPECT_EQ(Read("work/a.txt"), "a");
+  EXPECT_EQ(Read("work/b.txt"), "[none]");
+}
+
+TEST_F(ToolsTest, FilesInsideGoThroughTheEditorWhereItOffersThat) {
+  const std::string inside = (base_ / "work" / "notes.txt").string();
+  sink_.client_files[inside] = "one\nTWO\n";
+  EXPECT_EQ(Call("read_file", {{"path", "notes.txt"}}).text, "one\ntwo\nthree\n");  // not offered
+  sink_.traits.read_files = sink_.traits.write_files = true;
+  EXPECT_EQ(Call("read_file", {{"path", "notes.txt"}}).text, "one\nTWO\n");
+  Call("edit_file", {{"path", "notes.txt"}, {"old_text", "TWO"}, {"new_text", "2"}});
+  EXPECT_EQ(sink_.client_files[inside], "one\n2\n");
+  EXPECT_EQ(Read("work/notes.txt"), "one\ntwo\nthree\n");
+  Call("write_file", {{"path", "../other/out.txt"}, {"content", "o"}});
+  EXPECT_EQ(Read("other/out.txt"), "o");
+  sink_.refuse_writes = true;
+  const ToolAnswer refused = Call("write_file", {{"path", "notes.txt"}, {"content", "x"}});
+  EXPECT_NE(refused.text.find("read only"), std::string::npos);
+  EXPECT_EQ(Read("work/notes.txt"), "one\ntwo\nthree\n");
+}
+
+TEST_F(ToolsTest, AFolderNamedByALinkIsTheClientsName) {
+  fs::create_symlink(base_ / "work", base_ / "named");
+  const Workspace workspace(base_ / "named", {});
+  EXPECT_EQ(workspace.folder(), base_ / "work");
+  EXPECT_EQ(workspace.ForClient(base_ / "work" / "src" / "a"), (base_ / "named" / "src" / "a").string());
+  EXPECT_EQ(workspace.ForClient(base_ / "work"), (base_ / "named").string());
+  EXPECT_EQ(workspace.ForClient(base_ / "other" / "b"), (base_ / "other" / "b").string());
 }
 
 // Nothing of a file outside is told before somebody has allowed it.

@@ -41,8 +41,9 @@ std::unexpected<Error> SystemError(const fs::path& path, int error) {
 }  // namespace
 
 Workspace::Workspace(const fs::path& folder, const std::vector<std::string>& more_folders) {
-  roots_.push_back(Canonical(folder));
-  for (const std::string& more : more_folders) roots_.push_back(Canonical(more));
+  named_.push_back(folder);
+  for (const std::string& more : more_folders) named_.emplace_back(more);
+  for (const fs::path& named : named_) roots_.push_back(Canonical(named));
 }
 
 bool Workspace::Inside(const fs::path& path) const {
@@ -77,6 +78,15 @@ Result<ResolvedPath> Workspace::Resolve(std::string_view text) const {
   resolved.inside = Inside(resolved.path);
   resolved.exists = fs::exists(resolved.path, error);
   return resolved;
+}
+
+std::string Workspace::ForClient(const fs::path& path) const {
+  for (std::size_t i = 0; i < roots_.size(); ++i) {
+    const fs::path relative = path.lexically_relative(roots_[i]);
+    if (!relative.empty() && *relative.begin() != "..")
+      return relative == "." ? named_[i].string() : (named_[i] / relative).string();
+  }
+  return path.string();
 }
 
 std::string Workspace::Display(const fs::path& path) const {
@@ -119,7 +129,7 @@ Result<std::string> ReadTextFile(const ResolvedPath& file, std::uint64_t max_byt
   return text;
 }
 
-Status WriteTextFile(const ResolvedPath& file, std::string_view text) {
+Status PrepareToWrite(const ResolvedPath& file) {
   std::error_code error;
   fs::create_directories(file.path.parent_path(), error);
   if (error) return Fail(CodeOf(error.value()), fmt::format("{}: {}", file.path.string(), error.message()));
@@ -129,6 +139,11 @@ Status WriteTextFile(const ResolvedPath& file, std::string_view text) {
                 fmt::format("{}: the path has changed meanwhile", file.path.string()));
   if (fs::is_directory(file.path, error))
     return Fail(ErrorCode::kInvalidArgument, fmt::format("{}: a folder, not a file", file.path.string()));
+  return {};
+}
+
+Status WriteTextFile(const ResolvedPath& file, std::string_view text) {
+  GPTOSS_CHECK_OK(PrepareToWrite(file));
   return WriteFileAtomic(file.path, text);
 }
 

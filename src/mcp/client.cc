@@ -43,10 +43,11 @@ class ConnectedClient final : public Client {
   }
 
   const std::vector<ToolInfo>& tools() const override { return tools_; }
-  Result<CallResult> CallTool(const std::string& tool, const Json& arguments,
-                              const CancelToken& cancel) override {
-    auto result = transport_->Ask("tools/call", Json{{"name", tool}, {"arguments", arguments}},
-                                  options_.call_patience, cancel);
+  Result<CallResult> CallTool(const std::string& tool, const Json& arguments, const CancelToken& cancel,
+                              const Json& meta) override {
+    Json params{{"name", tool}, {"arguments", arguments}};
+    if (!meta.is_null()) params["_meta"] = meta;
+    auto result = transport_->Ask("tools/call", std::move(params), options_.call_patience, cancel);
     if (!result) return std::unexpected(std::move(result).error().Within(name_));
     return ReadCallResult(*result);
   }

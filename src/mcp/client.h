@@ -54,9 +54,9 @@ class Client {
   virtual ~Client() = default;
   virtual const std::vector<ToolInfo>& tools() const = 0;
   // A tool that failed is a result; errors are of the server and the way to it. A call that is cancelled is
-  // told to the server.
+  // told to the server. `meta`: the request's _meta, such as the trace that it belongs to; null: none.
   virtual Result<CallResult> CallTool(const std::string& tool, const Json& arguments,
-                                      const CancelToken& cancel) = 0;
+                                      const CancelToken& cancel, const Json& meta = nullptr) = 0;
 };
 
 }  // namespace gptoss::mcp

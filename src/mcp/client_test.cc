@@ -39,6 +39,7 @@ for line in sys.stdin:
         if text == "die":
             print("last words", file=sys.stderr, flush=True)
             sys.exit(3)
+        text = text or json.dumps(message["params"].get("_meta"))
         say({"id": id, "result": {"content": [{"type": "text", "text": text}, {"type": "image", "data": "", "mimeType": "x"}], "isError": text == "bad"}})
     elif method == "tools/call" and message["params"]["name"] == "absent":
         say({"id": id, "error": {"code": -32602, "message": "no such tool"}})
@@ -55,6 +56,9 @@ TEST(McpPipes, ListsAndCalls) {
   EXPECT_EQ((*client)->tools()[0].name, "echo");
   EXPECT_TRUE((*client)->tools()[0].input_schema["properties"].contains("text"));
   EXPECT_EQ((*client)->tools()[1].input_schema["type"], "object");
+  EXPECT_TRUE((*client)
+                  ->CallTool("echo", {{"text", ""}}, {}, {{"traceparent", "00-a"}})
+                  ->text.starts_with(R"({"traceparent": "00-a"})"));
   const auto result = (*client)->CallTool("echo", {{"text", "hello"}}, {});
   ASSERT_TRUE(result.has_value()) << result.error().message;
   EXPECT_EQ(result->text, "hello\n[image, not shown]");

@@ -176,7 +176,7 @@ void RpcConnection::Notify(std::string_view method, Json params, bool wait) {
   Enqueue(DumpJson(line), wait);
 }
 
-std::int64_t RpcConnection::Call(std::string_view method, Json params, OnReply on_reply) {
+std::int64_t RpcConnection::Call(std::string_view method, Json params, OnReply on_reply, bool wait) {
   std::int64_t id = 0;
   bool open = false;
   {
@@ -194,7 +194,7 @@ std::int64_t RpcConnection::Call(std::string_view method, Json params, OnReply o
   line["id"] = id;
   line["method"] = method;
   line["params"] = std::move(params);
-  Enqueue(DumpJson(line), true);
+  Enqueue(DumpJson(line), wait);
   return id;
 }
 

@@ -74,9 +74,9 @@ class RpcConnection {
   // thread of Run, which never waits.
   void Notify(std::string_view method, Json params, bool wait = true);
 
-  // `on_reply` is called exactly once, on the thread of Run or inside Close or Abandon.
+  // `on_reply` is called exactly once, on the thread of Run or inside Close or Abandon. `wait` as for Notify.
   using OnReply = std::function<void(RpcReply)>;
-  std::int64_t Call(std::string_view method, Json params, OnReply on_reply);
+  std::int64_t Call(std::string_view method, Json params, OnReply on_reply, bool wait = true);
   // Answers a call that waits with an error of this code; false: it was answered already.
   bool Abandon(std::int64_t call, int code, std::string_view message);
 

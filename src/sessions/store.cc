@@ -347,6 +347,22 @@ Status SessionStore::Allow(std::string_view project, std::string_view rule) {
   return {};
 }
 
+Result<std::vector<std::string>> SessionStore::Permissions(std::string_view project) {
+  std::lock_guard lock(mutex_);
+  Statement query(database_, "SELECT rule FROM permissions WHERE project=? ORDER BY rule");
+  query.Bind(project);
+  std::vector<std::string> rules;
+  while (query.Step()) rules.push_back(query.Text(0));
+  if (!query.ok()) return std::unexpected(Failure());
+  return rules;
+}
+Status SessionStore::ForgetPermissions(std::string_view project) {
+  std::lock_guard lock(mutex_);
+  Statement remove(database_, "DELETE FROM permissions WHERE project=?");
+  remove.Bind(project).Step();
+  if (!remove.ok()) return std::unexpected(Failure());
+  return {};
+}
 Result<bool> SessionStore::Allowed(std::string_view project, std::string_view rule) {
   std::lock_guard lock(mutex_);
   Statement query(database_, "SELECT 1 FROM permissions WHERE project=? AND rule=?");

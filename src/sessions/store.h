@@ -70,6 +70,8 @@ class SessionStore {
   // Permissions given for ever, by project (a folder) and rule (a text of whoever asks).
   Status Allow(std::string_view project, std::string_view rule);
   Result<bool> Allowed(std::string_view project, std::string_view rule);
+  Result<std::vector<std::string>> Permissions(std::string_view project);  // the rules, in their own order
+  Status ForgetPermissions(std::string_view project);
 
   Status SetDefault(std::string_view key, std::string_view value);
   Result<std::optional<std::string>> Default(std::string_view key);

@@ -70,6 +70,11 @@ TEST_F(SessionStoreTest, WhatIsWrittenIsThereAfterAReopen) {
             (std::vector<std::string>{"one", std::string("nul\0inside", 10)}));
   EXPECT_TRUE(store->Allowed("/p", "edit").value());
   EXPECT_FALSE(store->Allowed("/p2", "edit").value());
+  ASSERT_TRUE(store->Allow("/p", "refuse run:x").has_value());
+  EXPECT_EQ(store->Permissions("/p").value(), (std::vector<std::string>{"edit", "refuse run:x"}));
+  ASSERT_TRUE(store->ForgetPermissions("/p").has_value());
+  EXPECT_TRUE(store->Permissions("/p").value().empty());
+  EXPECT_FALSE(store->Allowed("/p", "edit").value());
   EXPECT_EQ(store->Default("effort").value(), "high");
   EXPECT_EQ(store->Default("none").value(), std::nullopt);
   EXPECT_EQ(fs::status(file()).permissions() & fs::perms::others_all, fs::perms::none);

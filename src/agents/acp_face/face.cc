@@ -244,7 +244,7 @@ std::optional<AcpFace::Answer> AcpFace::Prompt(const Json& id, const Json& param
   if (!session) return NoSession(*name);
   auto prompt = v1::ReadPrompt(params);
   if (!prompt) return Refuse(prompt.error());
-  session->Prompt(id, std::move(*prompt));
+  session->Prompt(id, std::move(*prompt), v1::ReadTraceContext(params));
   return std::nullopt;
 }
 

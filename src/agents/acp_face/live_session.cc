@@ -17,9 +17,7 @@
 namespace gptoss::agents {
 namespace {
 
-using namespace std::chrono_literals;
 constexpr std::size_t kTitleBytes = 80;
-constexpr auto kClientPatience = 10s;  // for a file; people take as long as they like
 
 Json SessionUpdate(const std::string& id, Json update) {
   return Json{{"sessionId", id}, {"update", std::move(update)}};
@@ -61,6 +59,7 @@ LiveSession::LiveSession(FaceContext& face, StoredSession stored, std::vector<ac
                          OptionState options)
     : face_(face),
       id_(stored.id),
+      calls_(*face.connection, stored.id),
       mcp_servers_(std::move(mcp_servers)),
       choices_(std::make_shared<SharedChoices>(options.choices)),
       stored_(std::move(stored)),
@@ -88,9 +87,10 @@ void LiveSession::Submit(std::shared_ptr<Job> job) {
   changed_.notify_all();
 }
 
-void LiveSession::Prompt(Json request, std::vector<acp::ContentBlock> prompt) {
+void LiveSession::Prompt(Json request, std::vector<acp::ContentBlock> prompt, Json trace) {
   auto job = std::make_shared<Job>();
   job->request = std::move(request);
+  job->trace = std::move(trace);
   job->prompt = std::move(prompt);
   job->is_prompt = true;
   Submit(std::move(job));
@@ -252,6 +252,8 @@ Status LiveSession::OpenAgent() {
     return store->Allowed(folder, rule).value_or(false);
   };
   context.allow = [store, folder](std::string_view rule) { static_cast<void>(store->Allow(folder, rule)); };
+  context.rules = [store, folder] { return store->Permissions(folder).value_or(std::vector<std::string>()); };
+  context.forget_rules = [store, folder] { static_cast<void>(store->ForgetPermissions(folder)); };
   GPTOSS_TRY(agent_, agent->Open(std::move(context)));
   agent_mode_ = mode;
   interrupted_ = false;
@@ -403,62 +405,39 @@ void LiveSession::ReplayTranscript() {
     Emit(acp::SessionTitle{.title = stored.title, .updated_at = IsoTime(stored.updated_ms)});
 }
 
-acp::Reply LiveSession::AskClient(std::string_view method, Json params) {
-  CancelToken cancel;
-  {
-    std::lock_guard lock(queue_mutex_);
-    if (running_) cancel = running_->cancel.token();
-  }
-  struct Answer {
-    std::mutex mutex;
-    std::condition_variable came;
-    std::optional<acp::Reply> reply;
-  };
-  const auto answer = std::make_shared<Answer>();
-  const std::int64_t call = face_.connection->Call(method, std::move(params), [answer](acp::Reply reply) {
-    {
-      std::lock_guard lock(answer->mutex);
-      answer->reply = std::move(reply);
-    }
-    answer->came.notify_all();
-  });
-  const bool impatient = method != "session/request_permission";
-  const auto deadline = std::chrono::steady_clock::now() + kClientPatience;
-  std::unique_lock lock(answer->mutex);
-  while (!answer->came.wait_for(lock, 20ms, [&] { return answer->reply.has_value(); })) {
-    if (!cancel.cancelled() && !(impatient && std::chrono::steady_clock::now() >= deadline)) continue;
-    lock.unlock();
-    if (face_.connection->Abandon(call, acp::v1::kRequestCancelled, "cancelled"))
-      face_.connection->Notify("$/cancel_request", Json{{"requestId", call}}, false);
-    lock.lock();
-  }
-  return std::move(answer->reply).value_or(std::unexpected(acp::RpcError{}));
+CancelToken LiveSession::RunningToken() const {
+  std::lock_guard lock(queue_mutex_);
+  return running_ ? running_->cancel.token() : CancelToken();
+}
+
+Json LiveSession::trace_context() const {
+  std::lock_guard lock(queue_mutex_);
+  return running_ ? running_->trace : Json();
 }
 
 acp::PermissionOutcome LiveSession::Ask(const acp::ToolCall& call,
                                         const std::vector<acp::PermissionOption>& options) {
-  const acp::Reply reply =
-      AskClient("session/request_permission", Json{{"sessionId", id_},
-                                                   {"toolCall", acp::v1::WriteToolCall(call)},
-                                                   {"options", acp::v1::WritePermissionOptions(options)}});
-  if (!reply && reply.error().code == acp::v1::kRequestCancelled)
-    return {.kind = acp::PermissionOutcome::Kind::kCancelled, .option = {}};
-  acp::PermissionOutcome outcome = acp::v1::ReadPermissionOutcome(reply);
-  const bool offered =
-      std::ranges::any_of(options, [&](const auto& option) { return option.id == outcome.option; });
-  if (outcome.kind == acp::PermissionOutcome::Kind::kSelected && !offered)
-    outcome.kind = acp::PermissionOutcome::Kind::kDenied;
-  return outcome;
+  return calls_.AskPermission(call, options, trace_context(), RunningToken());
 }
 
 Result<std::string> LiveSession::ReadThroughClient(const std::string& path) {
   if (!face_.client.read_files) return Fail(ErrorCode::kUnsupported, "the client reads no files for us");
-  const acp::Reply reply = AskClient("fs/read_text_file", Json{{"sessionId", id_}, {"path", path}});
-  if (!reply) return Fail(ErrorCode::kInternal, reply.error().message);
-  const auto content = reply->is_object() ? reply->find("content") : reply->end();
-  if (!reply->is_object() || content == reply->end() || !content->is_string())
-    return Fail(ErrorCode::kInternal, "the client answered without content");
-  return content->get<std::string>();
+  return calls_.ReadFile(path, RunningToken());
+}
+
+Status LiveSession::WriteThroughClient(const std::string& path, std::string_view text) {
+  if (!face_.client.write_files) return Fail(ErrorCode::kUnsupported, "the client writes no files for us");
+  return calls_.WriteFile(path, text, RunningToken());
+}
+
+Result<std::unique_ptr<ClientTerminal>> LiveSession::OpenTerminal(const acp::TerminalCommand& command) {
+  if (!face_.client.terminals) return Fail(ErrorCode::kUnsupported, "the client has no terminals for us");
+  return calls_.OpenTerminal(command, RunningToken());
+}
+
+acp::FormOutcome LiveSession::AskForm(const acp::Form& form) {
+  if (!face_.client.elicitation_form) return {};
+  return calls_.AskForm(form, RunningToken());
 }
 
 }  // namespace gptoss::agents

@@ -14,6 +14,7 @@
 
 #include "acp/connection.h"
 #include "acp/types.h"
+#include "agents/acp_face/client_calls.h"
 #include "agents/acp_face/options.h"
 #include "agents/agent.h"
 #include "agents/model_pool.h"
@@ -43,7 +44,8 @@ class LiveSession final : public TurnSink {
   const std::string& id() const { return id_; }
 
   // A prompt waits for those before it. `request`: the id that is answered.
-  void Prompt(Json request, std::vector<acp::ContentBlock> prompt);
+  // `trace`: of the trace it belongs to; null: none.
+  void Prompt(Json request, std::vector<acp::ContentBlock> prompt, Json trace);
   // Other work, in the same queue: replay, the answer to a close.
   void Post(std::function<void()> work);
   // Starts what takes its time, such as MCP servers, before the first prompt.
@@ -70,6 +72,10 @@ class LiveSession final : public TurnSink {
   acp::PermissionOutcome Ask(const acp::ToolCall& call,
                              const std::vector<acp::PermissionOption>& options) override;
   Result<std::string> ReadThroughClient(const std::string& path) override;
+  Status WriteThroughClient(const std::string& path, std::string_view text) override;
+  Result<std::unique_ptr<ClientTerminal>> OpenTerminal(const acp::TerminalCommand& command) override;
+  acp::FormOutcome AskForm(const acp::Form& form) override;
+  Json trace_context() const override;
   Status Choose(std::string_view option, std::string_view value) override;
 
  private:
@@ -77,6 +83,7 @@ class LiveSession final : public TurnSink {
     std::function<void()> work;  // or a prompt:
     Json request;
     std::vector<acp::ContentBlock> prompt;
+    Json trace;
     CancelSource cancel;
     bool is_prompt = false;
   };
@@ -90,11 +97,11 @@ class LiveSession final : public TurnSink {
   void SetTitle(std::string title);
   void Store(bool touch);
   Status Change(std::string_view option, std::string_view value, bool& mode_changed);
-  // Asks the client and waits; an error of code -32800 when the turn is cancelled.
-  acp::Reply AskClient(std::string_view method, Json params);
+  CancelToken RunningToken() const;
 
   FaceContext& face_;
   const std::string id_;
+  const ClientCalls calls_;
   const std::vector<acp::McpServer> mcp_servers_;
   std::shared_ptr<SharedChoices> choices_;
 
@@ -104,7 +111,7 @@ class LiveSession final : public TurnSink {
 
   std::mutex emit_mutex_;
 
-  std::mutex queue_mutex_;
+  mutable std::mutex queue_mutex_;
   std::condition_variable changed_;
   std::deque<std::shared_ptr<Job>> queue_;
   std::shared_ptr<Job> running_;

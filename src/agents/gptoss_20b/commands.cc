@@ -71,6 +71,7 @@ std::vector<acp::Command> SlashCommands() {
           {"clear", "Forget the conversation and begin anew", ""},
           {"effort", "How long the model reasons before it answers", "low, medium or high"},
           {"model", "Which model answers", "its name"},
+          {"permissions", "What is allowed or refused for ever in this folder", "forget"},
           {"status", "Model, context and tools", ""},
           {"help", "What can be typed here", ""}};
 }
@@ -90,6 +91,8 @@ std::optional<TurnOutcome> GptOssSession::Command(const std::string& text, const
     Say(sink, std::move(help));
   } else if (name == "status") {
     Say(sink, StatusText());
+  } else if (name == "permissions") {
+    Say(sink, Permissions(value == "forget"));
   } else if (name == "clear") {
     Replace({});
     used_ = 0;
@@ -118,6 +121,17 @@ std::string GptOssSession::StatusText() const {
   text += fmt::format("- tools: {}\n",
                       choices.tools ? fmt::format("{}", fmt::join(toolbox.Names(), ", ")) : "off");
   return text;
+}
+
+std::string GptOssSession::Permissions(bool forget) const {
+  if (forget) {
+    context_.forget_rules();
+    return "Nothing is allowed or refused for ever here any more.\n";
+  }
+  std::string text;
+  for (const std::string& rule : context_.rules()) text += fmt::format("- `{}`\n", rule);
+  if (text.empty()) return "Nothing is allowed or refused for ever here.\n";
+  return text + "\n`/permissions forget` forgets these.\n";
 }
 
 Result<std::string> GptOssSession::Summary(const CancelToken& cancel) {

@@ -145,6 +145,7 @@ TurnOutcome GptOssSession::Prompt(const Turn& turn, TurnSink& sink) {
     if (const Status compacted = Compact(turn.cancel, sink); !compacted && turn.cancel.cancelled())
       return {.reason = StopReason::kCancelled, .error = std::nullopt};
   }
+  if (sink.client().elicitation_form && !toolbox_->Has("ask_user")) toolbox_->Add(MakeAskUserTool());
   if (!model_->small) mcp_servers_.Join(*toolbox_, sink, turn.cancel);
   return Answer(std::move(*text), turn.cancel, sink);
 }

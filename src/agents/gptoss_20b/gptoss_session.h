@@ -45,6 +45,7 @@ class GptOssSession final : public AgentSession {
   // Commands; nullopt: the text is none of ours.
   std::optional<TurnOutcome> Command(const std::string& text, const CancelToken& cancel, TurnSink& sink);
   std::string StatusText() const;
+  std::string Permissions(bool forget) const;
   Status Compact(const CancelToken& cancel, TurnSink& sink);
   Result<std::string> Summary(const CancelToken& cancel);
 

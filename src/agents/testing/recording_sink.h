@@ -19,6 +19,9 @@ class RecordingSink final : public TurnSink {
   std::function<std::string(const acp::ToolCall&, const std::vector<acp::PermissionOption>&)> choose =
       [](const auto&, const auto& options) { return options.front().id; };
   std::map<std::string, std::string> client_files;
+  bool refuse_writes = false;
+  std::vector<acp::Form> forms;
+  acp::FormOutcome form_outcome;
 
   const acp::ClientTraits& client() const override { return traits; }
   void Emit(const acp::Update& update) override {
@@ -37,6 +40,19 @@ class RecordingSink final : public TurnSink {
     if (found == client_files.end()) return Fail(ErrorCode::kNotFound, "no such file in the editor");
     return found->second;
   }
+  Status WriteThroughClient(const std::string& path, std::string_view text) override {
+    if (refuse_writes) return Fail(ErrorCode::kInternal, "the client answered: read only");
+    client_files[path] = text;
+    return {};
+  }
+  Result<std::unique_ptr<ClientTerminal>> OpenTerminal(const acp::TerminalCommand&) override {
+    return Fail(ErrorCode::kUnsupported, "no terminals in a test");
+  }
+  acp::FormOutcome AskForm(const acp::Form& form) override {
+    forms.push_back(form);
+    return form_outcome;
+  }
+  Json trace_context() const override { return nullptr; }
   Status Choose(std::string_view option, std::string_view value) override {
     chosen.emplace_back(option, value);
     return {};

@@ -1,4 +1,5 @@
-// run_command: a shell command in a process group of its own, which is gone when the call ends.
+// run_command: a shell command in a terminal of the client where it offers those, else in a process group of
+// its own, which is gone when the call ends.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
@@ -8,7 +9,9 @@
 #include <cerrno>
 #include <chrono>
 
+#include "agents/agent.h"
 #include "agents/tool.h"
+#include "agents/tools/client_terminal.h"
 #include "base/utf8.h"
 #include "platform/child_process.h"
 
@@ -17,21 +20,24 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr std::int64_t kDefaultSeconds = 120, kMaxSeconds = 3600;
-constexpr std::size_t kKeptBytes = 1 << 20;    // of the output, the last ones
-constexpr std::size_t kModelBytes = 24 << 10;  // what the model reads of it
-constexpr std::size_t kTailBytes = 4 << 10;    // what a client sees while it runs
+constexpr std::size_t kKeptBytes = kKeptOutputBytes;
+constexpr std::size_t kTailBytes = 4 << 10;  // what a client sees while it runs
 constexpr auto kShowEvery = std::chrono::milliseconds(400);
 constexpr auto kLookEvery = std::chrono::milliseconds(50);
 
 class CommandRun final : public ToolRun {
  public:
-  CommandRun(ToolPreview preview, std::string command, std::string folder, std::int64_t seconds)
+  CommandRun(ToolPreview preview, std::string command, std::string folder, std::string client_folder,
+             std::int64_t seconds)
       : ToolRun(std::move(preview)),
         command_(std::move(command)),
         folder_(std::move(folder)),
+        client_folder_(std::move(client_folder)),
         seconds_(seconds) {}
 
   ToolOutcome Run(const ToolRunContext& context) override {
+    if (context.sink->client().terminals)
+      return RunInClientTerminal(command_, client_folder_, seconds_, context);
     auto started = ChildProcess::Start({.argv = {"/bin/sh", "-c", command_}, .folder = folder_});
     if (!started) return FailedOutcome(started.error().message);
     ChildProcess& child = **started;
@@ -42,9 +48,9 @@ class CommandRun final : public ToolRun {
     std::string end;
     while (!exit) {
       if (context.cancel.cancelled()) {
-        end = "[cancelled by the user]";
+        end = StoppedByUser();
       } else if (Clock::now() >= deadline) {
-        end = fmt::format("[stopped after {} s]", seconds_);
+        end = StoppedAfter(seconds_);
       }
       if (!end.empty()) {
         exit = child.KillGroup();
@@ -125,15 +131,10 @@ class CommandRun final : public ToolRun {
   }
 
   ToolOutcome Outcome(const ChildExit& exit, const std::string& end, const ToolRunContext& context) const {
-    std::string text = Abridge(output_, kModelBytes);
-    if (!text.empty() && text.back() != '\n') text += '\n';
-    std::string how = end;
-    if (how.empty() && exit.signal) how = fmt::format("[ended by signal {}]", *exit.signal);
-    if (how.empty()) how = fmt::format("[exit code {}]", exit.code.value_or(0));
-    ToolOutcome outcome{.text = text + how, .failed = !end.empty() || exit.signal || exit.code != 0};
-    outcome.raw_output = Json{{"exitCode", exit.code ? Json(*exit.code) : Json(nullptr)},
-                              {"signal", exit.signal ? Json(*exit.signal) : Json(nullptr)},
-                              {"outputBytes", total_}};
+    CommandEnd how{.code = {}, .signal = {}, .stopped = end, .output_bytes = total_};
+    if (exit.code) how.code = *exit.code;
+    if (exit.signal) how.signal = std::to_string(*exit.signal);
+    ToolOutcome outcome = CommandOutcome(output_, how);
     if (context.display_terminals) {
       acp::ToolCall update;
       update.transient = true;
@@ -146,7 +147,7 @@ class CommandRun final : public ToolRun {
     return outcome;
   }
 
-  const std::string command_, folder_;
+  const std::string command_, folder_, client_folder_;
   const std::int64_t seconds_;
   std::string output_, unsent_;
   std::uint64_t total_ = 0;
@@ -157,7 +158,8 @@ class CommandRun final : public ToolRun {
 class RunCommandTool final : public Tool {
  public:
   const harmony::ToolDescription& description() const override { return description_; }
-  Result<std::unique_ptr<ToolRun>> Prepare(const Json& arguments, const Workspace& workspace) override {
+  Result<std::unique_ptr<ToolRun>> Prepare(const Json& arguments, const ToolScope& scope) override {
+    const Workspace& workspace = scope.workspace;
     GPTOSS_TRY(std::string command, TextArgument(arguments, "command"));
     GPTOSS_TRY(const std::int64_t seconds, IntegerArgumentOr(arguments, "timeout_seconds", kDefaultSeconds));
     GPTOSS_TRY(const ResolvedPath folder, workspace.Resolve(TextArgumentOr(arguments, "cwd", ".")));
@@ -169,6 +171,7 @@ class RunCommandTool final : public Tool {
     preview.rule = "run:" + command;
     preview.scope = fmt::format("`{}` in {}", command, workspace.folder().string());
     return std::make_unique<CommandRun>(std::move(preview), std::move(command), folder.path.string(),
+                                        workspace.ForClient(folder.path),
                                         std::clamp<std::int64_t>(seconds, 1, kMaxSeconds));
   }
 

@@ -39,16 +39,18 @@ Result<std::string> Replaced(const std::string& content, const std::string& old_
 class EditFileTool final : public Tool {
  public:
   const harmony::ToolDescription& description() const override { return description_; }
-  Result<std::unique_ptr<ToolRun>> Prepare(const Json& arguments, const Workspace& workspace) override {
+  Result<std::unique_ptr<ToolRun>> Prepare(const Json& arguments, const ToolScope& scope) override {
+    const Workspace& workspace = scope.workspace;
+    const SessionFiles& files = scope.files;
     GPTOSS_TRY(const std::string text, TextArgument(arguments, "path"));
     GPTOSS_TRY(const std::string old_text, TextArgument(arguments, "old_text"));
     GPTOSS_TRY(const std::string new_text, TextArgument(arguments, "new_text"));
     const bool all = BoolArgumentOr(arguments, "replace_all", false);
     GPTOSS_TRY(const ResolvedPath path, workspace.Resolve(text));
     const std::string name = workspace.Display(path.path);
-    return PrepareChange(fmt::format("Edit {}", name), {path}, workspace,
-                         [=]() -> Result<std::vector<FileChange>> {
-                           GPTOSS_TRY(std::string content, ReadTextFile(path));
+    return PrepareChange(fmt::format("Edit {}", name), {path}, scope,
+                         [=, &files]() -> Result<std::vector<FileChange>> {
+                           GPTOSS_TRY(std::string content, files.Read(path));
                            GPTOSS_TRY(std::string after, Replaced(content, old_text, new_text, all, name));
                            return std::vector<FileChange>{
                                {.path = path, .before = std::move(content), .after = std::move(after)}};
@@ -68,15 +70,17 @@ class EditFileTool final : public Tool {
 class WriteFileTool final : public Tool {
  public:
   const harmony::ToolDescription& description() const override { return description_; }
-  Result<std::unique_ptr<ToolRun>> Prepare(const Json& arguments, const Workspace& workspace) override {
+  Result<std::unique_ptr<ToolRun>> Prepare(const Json& arguments, const ToolScope& scope) override {
+    const Workspace& workspace = scope.workspace;
+    const SessionFiles& files = scope.files;
     GPTOSS_TRY(const std::string text, TextArgument(arguments, "path"));
     GPTOSS_TRY(const std::string content, TextArgument(arguments, "content"));
     if (content.size() > kMaxEditableBytes) return Bad("\"content\" is too long");
     GPTOSS_TRY(const ResolvedPath path, workspace.Resolve(text));
-    return PrepareChange(fmt::format("Write {}", workspace.Display(path.path)), {path}, workspace,
-                         [=]() -> Result<std::vector<FileChange>> {
+    return PrepareChange(fmt::format("Write {}", workspace.Display(path.path)), {path}, scope,
+                         [=, &files]() -> Result<std::vector<FileChange>> {
                            FileChange change{.path = path, .before = std::nullopt, .after = content};
-                           auto before = ReadTextFile(path);
+                           auto before = files.Read(path);
                            if (before) {
                              change.before = std::move(*before);
                            } else if (before.error().code != ErrorCode::kNotFound) {
@@ -97,7 +101,7 @@ class WriteFileTool final : public Tool {
 // The files of a patch, as they are after all of it. A patch may name a file twice.
 class PatchWork {
  public:
-  explicit PatchWork(const Workspace& workspace) : workspace_(workspace) {}
+  explicit PatchWork(const ToolScope& scope) : scope_(scope) {}
 
   Result<std::vector<FileChange>> Run(const std::vector<FilePatch>& patches) {
     for (const FilePatch& patch : patches) GPTOSS_CHECK_OK(One(patch));
@@ -112,11 +116,11 @@ class PatchWork {
 
  private:
   Result<FileChange*> Touch(const std::string& text) {
-    GPTOSS_TRY(ResolvedPath path, workspace_.Resolve(text));
+    GPTOSS_TRY(ResolvedPath path, scope_.workspace.Resolve(text));
     const std::string key = path.path.string();
     if (const auto known = changes_.find(key); known != changes_.end()) return &known->second;
     FileChange change{.path = std::move(path), .before = std::nullopt, .after = std::nullopt};
-    auto content = ReadTextFile(change.path);
+    auto content = scope_.files.Read(change.path);
     if (content) {
       change.before = change.after = std::move(*content);
     } else if (content.error().code != ErrorCode::kNotFound) {
@@ -154,7 +158,7 @@ class PatchWork {
     return {};
   }
 
-  const Workspace& workspace_;
+  const ToolScope scope_;
   std::map<std::string, FileChange> changes_;
   std::vector<std::string> order_;
 };
@@ -162,7 +166,8 @@ class PatchWork {
 class ApplyPatchTool final : public Tool {
  public:
   const harmony::ToolDescription& description() const override { return description_; }
-  Result<std::unique_ptr<ToolRun>> Prepare(const Json& arguments, const Workspace& workspace) override {
+  Result<std::unique_ptr<ToolRun>> Prepare(const Json& arguments, const ToolScope& scope) override {
+    const Workspace& workspace = scope.workspace;
     GPTOSS_TRY(const std::string text, TextArgument(arguments, "patch"));
     GPTOSS_TRY(const std::vector<FilePatch> patches, ParsePatch(text));
     std::vector<ResolvedPath> paths;
@@ -176,8 +181,8 @@ class ApplyPatchTool final : public Tool {
       }
     }
     if (paths.size() > 4) names += fmt::format(" and {} more", paths.size() - 4);
-    return PrepareChange(fmt::format("Patch {}", names), paths, workspace,
-                         [patches, &workspace] { return PatchWork(workspace).Run(patches); });
+    return PrepareChange(fmt::format("Patch {}", names), paths, scope,
+                         [patches, scope] { return PatchWork(scope).Run(patches); });
   }
 
  private:

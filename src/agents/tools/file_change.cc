@@ -33,12 +33,8 @@ std::vector<acp::Location> Places(const std::vector<FileChange>& changes) {
 
 class ChangeRun final : public ToolRun {
  public:
-  ChangeRun(ToolPreview preview, const Workspace& workspace, std::optional<std::vector<FileChange>> changes,
-            WorkOut work_out)
-      : ToolRun(std::move(preview)),
-        workspace_(workspace),
-        changes_(std::move(changes)),
-        work_out_(std::move(work_out)) {}
+  ChangeRun(ToolPreview preview, const ToolScope& scope, WorkOut work_out)
+      : ToolRun(std::move(preview)), scope_(scope), work_out_(std::move(work_out)) {}
 
   ToolOutcome Run(const ToolRunContext& context) override {
     // Worked out again: the user may have taken a while to allow it, and the file may have changed.
@@ -49,12 +45,12 @@ class ChangeRun final : public ToolRun {
     for (const FileChange& change : *now) {
       if (context.cancel.cancelled()) break;
       const Status status =
-          change.after ? WriteTextFile(change.path, *change.after) : RemoveFile(change.path);
+          change.after ? scope_.files.Write(change.path, *change.after) : RemoveFile(change.path);
       if (!status) {
         done += fmt::format("failed: {}\n", status.error().message);
         return Outcome(std::move(done), written, true);
       }
-      const std::string name = workspace_.Display(change.path.path);
+      const std::string name = scope_.workspace.Display(change.path.path);
       done += fmt::format("{} {}\n", !change.after ? "deleted" : change.before ? "changed" : "created", name);
       written.push_back(change);
     }
@@ -70,33 +66,31 @@ class ChangeRun final : public ToolRun {
     return outcome;
   }
 
-  const Workspace& workspace_;
-  std::optional<std::vector<FileChange>> changes_;
+  const ToolScope scope_;
   WorkOut work_out_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<ToolRun>> PrepareChange(std::string title, const std::vector<ResolvedPath>& paths,
-                                               const Workspace& workspace, WorkOut work_out) {
+                                               const ToolScope& scope, WorkOut work_out) {
   ToolPreview preview{.title = std::move(title), .kind = acp::ToolKind::kEdit};
   const bool inside = std::ranges::all_of(paths, &ResolvedPath::inside);
-  std::optional<std::vector<FileChange>> changes;
   if (inside) {
-    GPTOSS_TRY(changes, work_out());
-    preview.content = Diffs(*changes);
-    preview.locations = Places(*changes);
+    GPTOSS_TRY(const std::vector<FileChange> changes, work_out());
+    preview.content = Diffs(changes);
+    preview.locations = Places(changes);
     preview.need = ToolPreview::Need::kPermission;
     preview.rule = "edit";
-    preview.scope = fmt::format("all edits in {}", workspace.folder().string());
-    if (std::ranges::all_of(*changes, [](const FileChange& c) { return !c.after; }))
+    preview.scope = fmt::format("all edits in {}", scope.workspace.folder().string());
+    if (std::ranges::all_of(changes, [](const FileChange& c) { return !c.after; }))
       preview.kind = acp::ToolKind::kDelete;
   } else {
     for (const ResolvedPath& path : paths)
       preview.locations.push_back({.path = path.path.string(), .line = std::nullopt});
     preview.need = ToolPreview::Need::kEachTime;
   }
-  return std::make_unique<ChangeRun>(std::move(preview), workspace, std::move(changes), std::move(work_out));
+  return std::make_unique<ChangeRun>(std::move(preview), scope, std::move(work_out));
 }
 
 }  // namespace gptoss::agents

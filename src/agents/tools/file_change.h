@@ -23,6 +23,6 @@ using WorkOut = std::function<Result<std::vector<FileChange>>()>;
 
 // `paths`: all that may be touched. Errors of `work_out` before the permission are those of Prepare.
 Result<std::unique_ptr<ToolRun>> PrepareChange(std::string title, const std::vector<ResolvedPath>& paths,
-                                               const Workspace& workspace, WorkOut work_out);
+                                               const ToolScope& scope, WorkOut work_out);
 
 }  // namespace gptoss::agents

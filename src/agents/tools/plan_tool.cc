@@ -39,7 +39,7 @@ class UpdatePlanTool final : public Tool {
         .parameters = std::move(schema)};
   }
   const harmony::ToolDescription& description() const override { return description_; }
-  Result<std::unique_ptr<ToolRun>> Prepare(const Json& arguments, const Workspace&) override {
+  Result<std::unique_ptr<ToolRun>> Prepare(const Json& arguments, const ToolScope&) override {
     const auto steps = arguments.find("plan");
     if (steps == arguments.end() || !steps->is_array())
       return Fail(ErrorCode::kInvalidArgument, "\"plan\" must be an array of {\"step\", \"status\"}");

@@ -28,11 +28,12 @@ ToolPreview ReadPreview(std::string_view verb, const ResolvedPath& path, const W
 
 class ReadRun final : public ToolRun {
  public:
-  ReadRun(ToolPreview preview, ResolvedPath path, std::int64_t line, std::int64_t limit)
-      : ToolRun(std::move(preview)), path_(std::move(path)), line_(line), limit_(limit) {}
+  ReadRun(ToolPreview preview, const SessionFiles& files, ResolvedPath path, std::int64_t line,
+          std::int64_t limit)
+      : ToolRun(std::move(preview)), files_(files), path_(std::move(path)), line_(line), limit_(limit) {}
 
   ToolOutcome Run(const ToolRunContext&) override {
-    const auto text = ReadTextFile(path_, kMaxReadBytes);
+    const auto text = files_.Read(path_, kMaxReadBytes);
     if (!text) return FailedOutcome(text.error().message);
     return {.text = Cut(*text)};
   }
@@ -66,6 +67,7 @@ class ReadRun final : public ToolRun {
     return shown;
   }
 
+  const SessionFiles& files_;
   ResolvedPath path_;
   std::int64_t line_, limit_;
 };
@@ -73,7 +75,8 @@ class ReadRun final : public ToolRun {
 class ReadFileTool final : public Tool {
  public:
   const harmony::ToolDescription& description() const override { return description_; }
-  Result<std::unique_ptr<ToolRun>> Prepare(const Json& arguments, const Workspace& workspace) override {
+  Result<std::unique_ptr<ToolRun>> Prepare(const Json& arguments, const ToolScope& scope) override {
+    const Workspace& workspace = scope.workspace;
     GPTOSS_TRY(const std::string text, TextArgument(arguments, "path"));
     GPTOSS_TRY(const std::int64_t line, IntegerArgumentOr(arguments, "line", 1));
     GPTOSS_TRY(const std::int64_t limit, IntegerArgumentOr(arguments, "limit", kMaxLines));
@@ -81,7 +84,7 @@ class ReadFileTool final : public Tool {
     ToolPreview preview = ReadPreview("Read", path, workspace);
     const std::int64_t first = std::clamp<std::int64_t>(line, 1, UINT32_MAX);
     if (line > 1) preview.locations.front().line = static_cast<std::uint32_t>(first);
-    return std::make_unique<ReadRun>(std::move(preview), std::move(path), first,
+    return std::make_unique<ReadRun>(std::move(preview), scope.files, std::move(path), first,
                                      std::clamp<std::int64_t>(limit, 1, kMaxLines));
   }
 
@@ -125,7 +128,8 @@ class ListRun final : public ToolRun {
 class ListDirectoryTool final : public Tool {
  public:
   const harmony::ToolDescription& description() const override { return description_; }
-  Result<std::unique_ptr<ToolRun>> Prepare(const Json& arguments, const Workspace& workspace) override {
+  Result<std::unique_ptr<ToolRun>> Prepare(const Json& arguments, const ToolScope& scope) override {
+    const Workspace& workspace = scope.workspace;
     GPTOSS_TRY(ResolvedPath path, workspace.Resolve(TextArgumentOr(arguments, "path", ".")));
     ToolPreview preview = ReadPreview("List", path, workspace);
     return std::make_unique<ListRun>(std::move(preview), std::move(path));

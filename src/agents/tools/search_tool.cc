@@ -180,7 +180,8 @@ class SearchRun final : public ToolRun {
 class SearchTool final : public Tool {
  public:
   const harmony::ToolDescription& description() const override { return description_; }
-  Result<std::unique_ptr<ToolRun>> Prepare(const Json& arguments, const Workspace& workspace) override {
+  Result<std::unique_ptr<ToolRun>> Prepare(const Json& arguments, const ToolScope& scope) override {
+    const Workspace& workspace = scope.workspace;
     GPTOSS_TRY(const std::string pattern, TextArgument(arguments, "pattern"));
     GPTOSS_TRY(ResolvedPath start, workspace.Resolve(TextArgumentOr(arguments, "path", ".")));
     GPTOSS_TRY(auto compiled, Pattern::Make(pattern, BoolArgumentOr(arguments, "ignore_case", false)));

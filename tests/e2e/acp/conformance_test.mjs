@@ -213,7 +213,7 @@ test("commands: announced, answered, and changing what they say", async () => {
   const { sessionId } = await agent.newSession(temporaryFolder());
   await agent.until(() => agent.updatesOf(sessionId, "available_commands_update").length, "the commands");
   const names = agent.updatesOf(sessionId, "available_commands_update")[0].availableCommands.map((c) => c.name);
-  assert.deepEqual(names, ["compact", "clear", "effort", "model", "status", "help"]);
+  assert.deepEqual(names, ["compact", "clear", "effort", "model", "permissions", "status", "help"]);
   await agent.prompt(sessionId, "/effort low");
   await agent.until(() => agent.updatesOf(sessionId, "config_option_update").length, "the changed option");
   await agent.prompt(sessionId, "remember this");

@@ -67,8 +67,9 @@ export function temporaryFolder() {
 }
 
 export class Agent {
-  // `home`: where it keeps its state; a new folder unless one is given.
-  constructor({ command = scripted, args = [], home = temporaryFolder(), env = {}, onPermission, onRead } = {}) {
+  // `home`: where it keeps its state; a new folder unless one is given. `handlers`: more requests that the client answers,
+  // by method.
+  constructor({ command = scripted, args = [], home = temporaryFolder(), env = {}, onPermission, onRead, handlers = {} } = {}) {
     started.add(this);
     this.home = home;
     this.frames = []; // {from, at, frame}
@@ -94,7 +95,9 @@ export class Agent {
     const toAgent = this.tap("client");
     toAgent.readable.pipeTo(Writable.toWeb(this.child.stdin)).catch(() => {});
     this.input = toAgent.writable;
-    this.connection = acp.client({ name: "test" })
+    let client = acp.client({ name: "test" });
+    for (const [method, handler] of Object.entries(handlers)) client = client.onRequest(method, handler);
+    this.connection = client
       .onRequest(acp.methods.client.session.requestPermission, async ({ params, signal }) => {
         this.permissions.push(params);
         this.wake();

@@ -12,5 +12,7 @@ serveStdio(() => {
   const mcp = new McpServer({ name: "test", version: "1.0.0" });
   mcp.registerTool("add", { description: "Adds two numbers", inputSchema: z.object({ a: z.number(), b: z.number() }) },
     async ({ a, b }) => ({ content: [{ type: "text", text: `the sum is ${a + b}` }] }));
+  mcp.registerTool("trace", { description: "Says which trace the call belongs to", inputSchema: z.object({}) },
+    async (args, context) => ({ content: [{ type: "text", text: `meta ${JSON.stringify(context?.mcpReq?._meta ?? context?._meta ?? null)}` }] }));
   return mcp;
 });

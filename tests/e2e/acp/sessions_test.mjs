@@ -212,6 +212,7 @@ test("MCP servers of a session: their tools are called with permission, failures
   const mcpServers = [
     { name: "sums", command: process.execPath, args: [serverScript, process.env.ACP_SDK, name], env: [] },
     { name: "broken", command: "/nonexistent/server", args: [], env: [] },
+    { name: "streaming", type: "sse", url: "http://127.0.0.1:9/sse", headers: [] },
   ];
   const { sessionId } = await agent.request(METHOD.new, { cwd: temporaryFolder(), mcpServers });
   assert.equal((await agent.prompt(sessionId, '!call mcp__sums__add {"a":40,"b":2}\n!context')).stopReason, "end_turn");
@@ -219,6 +220,17 @@ test("MCP servers of a session: their tools are called with permission, failures
   assert.match(agent.permissions[0].options[1].name, /add of sums/);
   const notices = agent.updatesOf(sessionId, "notice").map((n) => n.title);
   assert.equal(notices.filter((n) => n.includes("'broken'")).length, 1);
+  assert.equal(notices.filter((n) => n.includes("'streaming'") && n.includes("SSE")).length, 1);
+  // The trace that a prompt belongs to goes with the question for permission and the call.
+  const trace = { traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", tracestate: "a=b" };
+  await agent.agent.request(METHOD.prompt, { sessionId, _meta: { ...trace, own: "x" },
+    prompt: [{ type: "text", text: "!call mcp__sums__trace {}\n!context" }] });
+  await agent.settled();
+  assert.match(agent.said(sessionId), new RegExp(trace.traceparent));
+  assert.doesNotMatch(agent.said(sessionId), /own/);
+  assert.deepEqual(agent.permissions.at(-1)._meta, trace);
+  await agent.prompt(sessionId, "!call mcp__sums__trace {}\n!context");
+  assert.equal(agent.permissions.at(-1)._meta, undefined);
   await agent.prompt(sessionId, "/status");
   assert.match(agent.said(sessionId), /mcp__sums__add/);
   if (process.platform === "linux") assert.equal(processesWith(name).length, 1);
