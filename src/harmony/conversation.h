@@ -67,6 +67,10 @@ struct Message {
   std::optional<std::string> channel;
   std::optional<std::string> recipient;
   std::optional<std::string> content_type;  // e.g. "<|constrain|>json"
+  // Of a message that a model wrote: the ids of it, from <|start|> to <|end|> or <|call|>, as they were
+  // sampled. The renderer copies them if they say exactly this message (sampled_ids.h), else it goes by the
+  // fields. Not part of the JSON form.
+  std::vector<std::int32_t> ids = {};
 
   std::string Text() const;  // the text items, joined
 };

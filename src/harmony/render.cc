@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "harmony/sampled_ids.h"
 #include "harmony/schema_text.h"
 
 namespace gptoss::harmony {
@@ -126,6 +127,11 @@ class Renderer {
   }
 
   Status Add(const Message& message) {
+    if (!message.ids.empty() && IdsSayTheMessage(message, tokenizer_)) {
+      out_.ids.insert(out_.ids.end(), message.ids.begin(), message.ids.end());
+      out_.text += tokenizer_.Decode(message.ids);
+      return {};
+    }
     const SpecialTokens& special = tokenizer_.special();
     Control(special.start, "<|start|>");
     if (message.role == Role::kTool) {

@@ -1,5 +1,6 @@
 // Conversation -> token ids. The only way from a request to tokens: control tokens are pushed as ids, text
-// is encoded as text, and nothing that a user, tool or developer writes can become a control token.
+// is encoded as text, and nothing that a user, tool or developer writes can become a control token. What the
+// model wrote itself is given back to it by the ids that it sampled, where a message has them.
 #pragma once
 
 #include <cstdint>

@@ -64,6 +64,7 @@ struct StreamDone {
   bool repaired = false;             // the model's output was malformed somewhere and was put right
   std::vector<std::string> repairs;  // what was repaired, by the parser's names for it
   bool retried = false;              // the model stopped without an answer and was asked once more
+  std::vector<TokenId> generated;    // the ids of all that it generated, in order; at most max_tokens
   StreamUsage usage;
 };
 

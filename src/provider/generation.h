@@ -44,8 +44,9 @@ std::string_view TurnEndName(TurnEnd end);
 // no answer prints `answer` at the end.
 struct TurnResult {
   std::vector<harmony::ParsedMessage> messages;
-  std::vector<std::string> flags;  // repairs of the parser
-  std::string answer;              // never blank with kAnswer; with kMaxTokens and the like as far as it came
+  std::vector<std::vector<TokenId>> message_ids;  // of each of them, as history; empty where it has none
+  std::vector<std::string> flags;                 // repairs of the parser
+  std::string answer;  // never blank with kAnswer; with kMaxTokens and the like as far as it came
   TurnEnd end = TurnEnd::kError;
   std::string explanation;         // one sentence unless kAnswer or kToolCall: what happened, what to do
   bool retried = false;            // the model stopped without an answer and was asked once more

@@ -1,5 +1,7 @@
 // What a turn leaves behind, and what a conversation starts with.
+#include <algorithm>
 #include <ctime>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -19,14 +21,37 @@ std::string LocalToday() {
   return {text, std::strftime(text, sizeof text, "%Y-%m-%d", &local)};
 }
 
+bool Blank(const ParsedMessage& message) {
+  return message.content.find_first_not_of(" \t\r\n") == std::string::npos;
+}
+
 harmony::Message CallAsHistory(const ParsedMessage& call) {
-  harmony::Message message;
-  message.role = harmony::Role::kAssistant;
-  message.channel = "commentary";
+  harmony::Message message = harmony::AssistantMessage("commentary", call.content);
   message.recipient = call.recipient;
   message.content_type = call.content_type;
-  message.content = {call.content};
   return message;
+}
+
+// nullopt: it leaves nothing behind.
+std::optional<harmony::Message> AsHistory(const ParsedMessage& message, TurnEnd end, bool has_final) {
+  // A call that was cut off has no result to come, and half of its arguments would be a bad example.
+  if (message.route == Route::kToolCall)
+    return end == TurnEnd::kToolCall ? std::optional(CallAsHistory(message)) : std::nullopt;
+  if (Blank(message)) return std::nullopt;
+  switch (message.route) {
+    case Route::kReasoning:
+      return harmony::AssistantMessage("analysis", message.content);
+    case Route::kPreamble:
+      return harmony::AssistantMessage("commentary", message.content);
+    case Route::kAnswer:
+      return harmony::AssistantMessage("final", message.content);
+    case Route::kUnchannelled:
+      if (!has_final) return harmony::AssistantMessage("final", message.content);
+      break;
+    case Route::kToolCall:
+      break;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -52,37 +77,14 @@ std::string_view TurnEndName(TurnEnd end) {
 }
 
 void AppendTurn(const TurnResult& result, harmony::Conversation& conversation) {
-  bool has_final = false;
-  for (const ParsedMessage& message : result.messages) {
-    if (message.route == Route::kAnswer &&
-        message.content.find_first_not_of(" \t\r\n") != std::string::npos) {
-      has_final = true;
-    }
-  }
-  for (const ParsedMessage& message : result.messages) {
-    const bool call = message.route == Route::kToolCall;
-    if (call) {
-      // A call that was cut off has no result to come, and half of its arguments would be a bad example.
-      if (result.end == TurnEnd::kToolCall) conversation.messages.push_back(CallAsHistory(message));
-      continue;
-    }
-    if (message.content.find_first_not_of(" \t\r\n") == std::string::npos) continue;
-    switch (message.route) {
-      case Route::kReasoning:
-        conversation.messages.push_back(harmony::AssistantMessage("analysis", message.content));
-        break;
-      case Route::kPreamble:
-        conversation.messages.push_back(harmony::AssistantMessage("commentary", message.content));
-        break;
-      case Route::kAnswer:
-        conversation.messages.push_back(harmony::AssistantMessage("final", message.content));
-        break;
-      case Route::kUnchannelled:
-        if (!has_final) conversation.messages.push_back(harmony::AssistantMessage("final", message.content));
-        break;
-      case Route::kToolCall:
-        break;
-    }
+  const bool has_final = std::ranges::any_of(result.messages, [](const ParsedMessage& message) {
+    return message.route == Route::kAnswer && !Blank(message);
+  });
+  for (std::size_t i = 0; i < result.messages.size(); ++i) {
+    auto message = AsHistory(result.messages[i], result.end, has_final);
+    if (!message) continue;
+    if (i < result.message_ids.size()) message->ids = result.message_ids[i];
+    conversation.messages.push_back(std::move(*message));
   }
 }
 

@@ -86,9 +86,10 @@ StreamDone StreamMapper::Finish(TurnResult& result) {
     result.explanation.clear();
     // The history keeps what the reader got.
     std::string rest = answer_;
-    for (harmony::ParsedMessage& message : result.messages) {
-      if (message.route != Route::kAnswer) continue;
-      message.content = std::exchange(rest, {});
+    for (std::size_t i = 0; i < result.messages.size(); ++i) {
+      if (result.messages[i].route != Route::kAnswer) continue;
+      result.messages[i].content = std::exchange(rest, {});
+      if (i < result.message_ids.size()) result.message_ids[i].clear();
     }
   }
   done.end = result.end;
@@ -109,6 +110,7 @@ StreamDone StreamMapper::Finish(TurnResult& result) {
   done.repaired = !result.flags.empty();
   done.repairs = result.flags;
   done.retried = result.retried;
+  done.generated = result.generated;
   const GenerationStats& stats = result.stats;
   done.usage = {
       .prompt_tokens = stats.prompt_tokens,

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "harmony/render.h"
+#include "harmony/sampled_ids.h"
 #include "provider/continuation.h"
 
 namespace gptoss {
@@ -40,6 +41,7 @@ bool SpeaksForOthers(const StreamParser& parser) {
 struct Try {
   explicit Try(StreamParser the_parser) : parser(std::move(the_parser)) {}
   StreamParser parser;
+  std::vector<TokenId> header;  // how the prompt began the first message
   std::vector<TokenId> generated;
   GenerationStats stats;
   std::optional<std::size_t> cut;  // index of the message that was open when the ids ended
@@ -120,6 +122,8 @@ Result<Try> Turn::Attempt(std::vector<TokenId> prompt, const harmony::ParserOpti
                           const SamplingOptions& sampling) {
   GenerationRequest request;
   request.conversation = options_.conversation_key;
+  const auto start = std::find(prompt.rbegin(), prompt.rend(), tokenizer_.special().start);
+  std::vector<TokenId> header(start == prompt.rend() ? prompt.begin() : start.base() - 1, prompt.end());
   request.prompt = std::move(prompt);
   request.sampling = sampling;
   request.stop_ids = stop_ids_;
@@ -127,6 +131,7 @@ Result<Try> Turn::Attempt(std::vector<TokenId> prompt, const harmony::ParserOpti
   request.cancel = options_.cancel;
   GPTOSS_TRY(const std::unique_ptr<TokenStream> stream, engine_.Submit(std::move(request)));
   Try attempt(StreamParser(tokenizer_, parser_options));
+  attempt.header = std::move(header);
   std::vector<ParserEvent> events;
   bool reading = true;
   while (const auto id = stream->Next()) {
@@ -154,6 +159,10 @@ Result<Try> Turn::Attempt(std::vector<TokenId> prompt, const harmony::ParserOpti
 void Turn::Collect(const Try& attempt) {
   const auto& messages = attempt.parser.messages();
   result_.messages.insert(result_.messages.end(), messages.begin(), messages.end());
+  for (auto& ids :
+       harmony::CutIntoMessages(attempt.header, attempt.generated, messages.size(), tokenizer_.special())) {
+    result_.message_ids.push_back(std::move(ids));
+  }
   for (const std::string& flag : attempt.parser.flags()) {
     if (std::find(result_.flags.begin(), result_.flags.end(), flag) == result_.flags.end()) {
       result_.flags.push_back(flag);

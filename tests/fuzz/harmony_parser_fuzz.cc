@@ -4,38 +4,10 @@
 #include <string>
 
 #include "harmony/parser.h"
-
-namespace {
-
-// The 256 bytes and the control tokens, enough to reach every state.
-class TinyTokenizer final : public gptoss::Tokenizer {
- public:
-  TinyTokenizer() {
-    for (int i = 0; i < 256; ++i) bytes_[i] = static_cast<char>(i);
-    special_ = {256, 257, 258, 259, 260, 261, 262, 263, 264};
-  }
-  void EncodeText(std::string_view text, std::vector<gptoss::TokenId>& out) const override {
-    for (const char c : text) out.push_back(static_cast<unsigned char>(c));
-  }
-  std::string_view TokenBytes(gptoss::TokenId id) const override {
-    if (id < 0 || id > 265) return {};
-    return id < 256 ? std::string_view(&bytes_[id], 1) : std::string_view("<|x|>");
-  }
-  bool IsSpecial(gptoss::TokenId id) const override { return id >= 256 && id <= 265; }
-  bool IsKnown(gptoss::TokenId id) const override { return id >= 0 && id <= 265; }
-  std::optional<gptoss::TokenId> SpecialByName(std::string_view) const override { return std::nullopt; }
-  const gptoss::SpecialTokens& special() const override { return special_; }
-  gptoss::TokenId size() const override { return 266; }
-
- private:
-  char bytes_[256];
-  gptoss::SpecialTokens special_;
-};
-
-}  // namespace
+#include "tiny_tokenizer.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const TinyTokenizer tokenizer;
+  static const gptoss::testing::TinyTokenizer tokenizer;
   if (size == 0) return 0;
   gptoss::harmony::ParserOptions options;
   options.role = (data[0] & 1) != 0 ? "assistant" : "";
