@@ -27,6 +27,12 @@ class Statement {
           sqlite3_bind_text64(statement_, ++bound_, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
     return *this;
   }
+  Statement& BindBlob(std::string_view bytes) {  // empty: NULL
+    ++bound_;                                    // a parameter that is not bound is NULL
+    if (code_ == SQLITE_OK && !bytes.empty())
+      code_ = sqlite3_bind_blob64(statement_, bound_, bytes.data(), bytes.size(), SQLITE_TRANSIENT);
+    return *this;
+  }
   Statement& Bind(std::int64_t number) {
     if (code_ == SQLITE_OK) code_ = sqlite3_bind_int64(statement_, ++bound_, number);
     return *this;
@@ -46,6 +52,12 @@ class Statement {
     return text == nullptr
                ? std::string()
                : std::string(text, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
+  }
+  std::string Blob(int column) const {  // of NULL: ""
+    const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement_, column));
+    return bytes == nullptr
+               ? std::string()
+               : std::string(bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
   }
   std::int64_t Number(int column) const { return sqlite3_column_int64(statement_, column); }
 

@@ -5,16 +5,18 @@
 #include <sys/stat.h>
 
 #include <charconv>
+#include <iterator>
 #include <system_error>
 
 #include "base/file.h"
 #include "base/json.h"
 #include "sessions/statement.h"
+#include "sessions/token_blob.h"
 
 namespace gptoss {
 namespace {
 
-constexpr int kSchema = 1;
+constexpr int kSchema = 2;
 constexpr int kBusyMs = 5000;
 constexpr const char* kTables = R"(
 CREATE TABLE IF NOT EXISTS sessions (
@@ -26,11 +28,15 @@ CREATE INDEX IF NOT EXISTS sessions_by_folder ON sessions (folder, updated DESC,
 CREATE TABLE IF NOT EXISTS transcript (
   session TEXT NOT NULL, number INTEGER NOT NULL, item TEXT NOT NULL, PRIMARY KEY (session, number)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS messages (
-  session TEXT NOT NULL, number INTEGER NOT NULL, message TEXT NOT NULL, PRIMARY KEY (session, number)) WITHOUT ROWID;
+  session TEXT NOT NULL, number INTEGER NOT NULL, message TEXT NOT NULL, ids BLOB,
+  PRIMARY KEY (session, number)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS permissions (
   project TEXT NOT NULL, rule TEXT NOT NULL, PRIMARY KEY (project, rule)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS defaults (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 )";
+// From schema 1 to 2, and so on. An empty file gets the newest at once.
+constexpr const char* kUpgrades[] = {"ALTER TABLE messages ADD COLUMN ids BLOB"};
+static_assert(std::size(kUpgrades) == kSchema - 1);
 constexpr std::string_view kColumns =
     "id, folder, more_folders, title, mode, options, created, updated, context_used, context_size, turn_open";
 
@@ -139,24 +145,35 @@ Status SessionStore::Prepare() {
   GPTOSS_CHECK_OK(Execute("PRAGMA journal_mode=WAL"));
   // In WAL mode this survives every death of a process; only a machine's may cost the last transactions.
   GPTOSS_CHECK_OK(Execute("PRAGMA synchronous=NORMAL"));
-  std::int64_t version = 0;
-  {
-    Statement query(database_, "PRAGMA user_version");
-    if (!query.Step()) return std::unexpected(Failure());
-    version = query.Number(0);
-  }
+  GPTOSS_TRY(const std::int64_t version, Version());
   if (version > kSchema)
     return Fail(ErrorCode::kUnsupported,
                 fmt::format("{} was written by a newer gptoss; update this one", name_));
   if (version == kSchema) return {};
   GPTOSS_CHECK_OK(Execute("BEGIN IMMEDIATE"));
-  Status made = Execute(kTables);
-  if (made) made = Execute(fmt::format("PRAGMA user_version={}", kSchema).c_str());
+  const Status made = Upgrade();
   if (!made) {
     static_cast<void>(Execute("ROLLBACK"));
     return made;
   }
   return Execute("COMMIT");
+}
+
+Result<std::int64_t> SessionStore::Version() {
+  Statement query(database_, "PRAGMA user_version");
+  if (!query.Step()) return std::unexpected(Failure());
+  return query.Number(0);
+}
+
+// In a transaction. Another process may have done it while this one waited.
+Status SessionStore::Upgrade() {
+  GPTOSS_TRY(std::int64_t version, Version());
+  if (version == 0) {
+    GPTOSS_CHECK_OK(Execute(kTables));
+    version = kSchema;
+  }
+  for (; version < kSchema; ++version) GPTOSS_CHECK_OK(Execute(kUpgrades[version - 1]));
+  return Execute(fmt::format("PRAGMA user_version={}", version).c_str());
 }
 
 SessionStore::~SessionStore() { sqlite3_close_v2(database_); }
@@ -286,24 +303,28 @@ Result<std::vector<std::string>> SessionStore::Transcript(std::string_view id) {
   return items;
 }
 
+Result<std::vector<SessionStore::MessageRow>> SessionStore::Messages(std::string_view id) {
+  Statement query(database_, "SELECT message, ids FROM messages WHERE session=? ORDER BY number");
+  query.Bind(id);
+  std::vector<MessageRow> rows;
+  while (query.Step()) rows.push_back({query.Text(0), query.Blob(1)});
+  if (!query.ok()) return std::unexpected(Failure());
+  return rows;
+}
+
 Status SessionStore::SaveConversation(std::string_view id, const harmony::Conversation& conversation) {
   const Json json = harmony::ConversationToJson(conversation);
   std::lock_guard lock(mutex_);
-  std::vector<std::string> stored;
-  {
-    Statement query(database_, "SELECT message FROM messages WHERE session=? ORDER BY number");
-    query.Bind(id);
-    while (query.Step()) stored.push_back(query.Text(0));
-    if (!query.ok()) return std::unexpected(Failure());
-  }
+  GPTOSS_TRY(const std::vector<MessageRow> stored, Messages(id));
   GPTOSS_CHECK_OK(Execute("BEGIN IMMEDIATE"));
   bool good = true;
   std::size_t number = 0;
   for (const Json& message : json["messages"]) {
-    const std::string text = DumpJson(message);
-    if (number >= stored.size() || stored[number] != text) {
-      Statement write(database_, "INSERT OR REPLACE INTO messages (session, number, message) VALUES (?,?,?)");
-      write.Bind(id).Bind(static_cast<std::int64_t>(number)).Bind(text).Step();
+    const MessageRow row{DumpJson(message), PackTokens(conversation.messages[number].ids)};
+    if (number >= stored.size() || stored[number] != row) {
+      Statement write(database_,
+                      "INSERT OR REPLACE INTO messages (session, number, message, ids) VALUES (?,?,?,?)");
+      write.Bind(id).Bind(static_cast<std::int64_t>(number)).Bind(row.message).BindBlob(row.ids).Step();
       good = good && write.ok();
     }
     ++number;
@@ -319,23 +340,23 @@ Status SessionStore::SaveConversation(std::string_view id, const harmony::Conver
 }
 
 Result<harmony::Conversation> SessionStore::LoadConversation(std::string_view id) {
-  Json json{{"messages", Json::array()}};
+  std::vector<MessageRow> rows;
   {
     std::lock_guard lock(mutex_);
-    Statement query(database_, "SELECT message FROM messages WHERE session=? ORDER BY number");
-    query.Bind(id);
-    while (query.Step()) {
-      auto message = ParseJson(query.Text(0));
-      if (!message)
-        return Fail(ErrorCode::kDataLoss, fmt::format("{}: a message of session {} is damaged", name_, id));
-      json["messages"].push_back(std::move(*message));
-    }
-    if (!query.ok()) return std::unexpected(Failure());
+    GPTOSS_TRY(rows, Messages(id));
+  }
+  Json json{{"messages", Json::array()}};
+  for (const MessageRow& row : rows) {
+    auto message = ParseJson(row.message);
+    if (!message)
+      return Fail(ErrorCode::kDataLoss, fmt::format("{}: a message of session {} is damaged", name_, id));
+    json["messages"].push_back(std::move(*message));
   }
   auto conversation = harmony::ConversationFromJson(json);
   if (!conversation)
     return Fail(ErrorCode::kDataLoss,
                 fmt::format("{}: session {}: {}", name_, id, conversation.error().message));
+  for (std::size_t i = 0; i < rows.size(); ++i) conversation->messages[i].ids = UnpackTokens(rows[i].ids);
   return conversation;
 }
 

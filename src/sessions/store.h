@@ -63,7 +63,8 @@ class SessionStore {
   Status Append(std::string_view id, std::string_view item);
   Result<std::vector<std::string>> Transcript(std::string_view id);
 
-  // The conversation that the model reads. Only what differs is written.
+  // The conversation that the model reads, with the ids of what it wrote. Only what differs is written. Ids
+  // that are damaged are left out: a message is whole without them.
   Status SaveConversation(std::string_view id, const harmony::Conversation& conversation);
   Result<harmony::Conversation> LoadConversation(std::string_view id);
 
@@ -78,7 +79,14 @@ class SessionStore {
 
  private:
   SessionStore(sqlite3* database, std::string name) : database_(database), name_(std::move(name)) {}
+  struct MessageRow {
+    std::string message, ids;
+    bool operator==(const MessageRow&) const = default;
+  };
   Status Prepare();
+  Result<std::int64_t> Version();
+  Status Upgrade();
+  Result<std::vector<MessageRow>> Messages(std::string_view id);  // with mutex_ held
   Status Execute(const char* sql);
   Error Failure() const;
 

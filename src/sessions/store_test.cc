@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -136,6 +137,84 @@ TEST_F(SessionStoreTest, ConversationsComeBackAsTheyWere) {
   ASSERT_TRUE(store->SaveConversation("a", conversation));
   EXPECT_EQ(harmony::ConversationToJson(store->LoadConversation("a").value()),
             harmony::ConversationToJson(conversation));
+}
+
+// What a table says, changed behind the store's back.
+void Sql(const fs::path& file, const std::string& sql) {
+  sqlite3* database = nullptr;
+  ASSERT_EQ(sqlite3_open(file.c_str(), &database), SQLITE_OK);
+  char* error = nullptr;
+  EXPECT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, &error), SQLITE_OK) << error;
+  sqlite3_free(error);
+  sqlite3_close(database);
+}
+
+harmony::Conversation WithIds() {
+  harmony::Conversation conversation;
+  conversation.messages = {harmony::SystemMessage({}), harmony::UserMessage("hi"),
+                           harmony::AssistantMessage("final", "hello")};
+  conversation.messages[2].ids = {200006, 0, 173781, INT32_MAX};
+  return conversation;
+}
+
+TEST_F(SessionStoreTest, IdsComeBackWithTheirMessages) {
+  harmony::Conversation conversation = WithIds();
+  {
+    const auto store = Open();
+    ASSERT_TRUE(store->SaveConversation("a", conversation));
+  }
+  const auto store = Open();
+  EXPECT_EQ(store->LoadConversation("a")->messages[2].ids, conversation.messages[2].ids);
+  EXPECT_TRUE(store->LoadConversation("a")->messages[1].ids.empty());
+  conversation.messages[2].ids = {1};  // the same text by other ids is written too
+  ASSERT_TRUE(store->SaveConversation("a", conversation));
+  EXPECT_EQ(store->LoadConversation("a")->messages[2].ids, conversation.messages[2].ids);
+}
+
+TEST_F(SessionStoreTest, DamagedIdsLeaveTheMessages) {
+  ASSERT_TRUE(Open()->SaveConversation("a", WithIds()));
+  for (const char* blob :
+       {"x'00'", "x'0102030405'", "x'FFFFFFFF'", "x'01000000000000A0'", "'text'", "-1", "NULL"}) {
+    Sql(file(), fmt::format("UPDATE messages SET ids={} WHERE number=2", blob));
+    const auto loaded = Open()->LoadConversation("a");
+    ASSERT_TRUE(loaded.has_value()) << blob;
+    EXPECT_EQ(loaded->messages[2].Text(), "hello") << blob;
+    const bool readable = std::string_view(blob) == "'text'";  // four bytes are an id, whoever wrote them
+    EXPECT_EQ(loaded->messages[2].ids.size(), readable ? 1U : 0U) << blob;
+  }
+}
+
+TEST_F(SessionStoreTest, AFileOfTheFirstSchemaIsBroughtToThisOne) {
+  fs::create_directories(file().parent_path());
+  Sql(file(), R"(
+CREATE TABLE sessions (
+  id TEXT PRIMARY KEY, folder TEXT NOT NULL, more_folders TEXT NOT NULL, title TEXT NOT NULL, mode TEXT NOT NULL,
+  options TEXT NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL, context_used INTEGER NOT NULL,
+  context_size INTEGER NOT NULL, turn_open INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX sessions_by_time ON sessions (updated DESC, id);
+CREATE INDEX sessions_by_folder ON sessions (folder, updated DESC, id);
+CREATE TABLE transcript (
+  session TEXT NOT NULL, number INTEGER NOT NULL, item TEXT NOT NULL, PRIMARY KEY (session, number)) WITHOUT ROWID;
+CREATE TABLE messages (
+  session TEXT NOT NULL, number INTEGER NOT NULL, message TEXT NOT NULL, PRIMARY KEY (session, number)) WITHOUT ROWID;
+CREATE TABLE permissions (project TEXT NOT NULL, rule TEXT NOT NULL, PRIMARY KEY (project, rule)) WITHOUT ROWID;
+CREATE TABLE defaults (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+INSERT INTO sessions VALUES ('old','/p','[]','Title','gptoss_20b','{}',1,2,3,4,0);
+INSERT INTO messages VALUES ('old',0,'{"role":"user","content":"hi"}');
+PRAGMA user_version=1)");
+  {
+    const auto store = Open(), beside = Open();
+    EXPECT_EQ(store->Find("old")->title, "Title");
+    EXPECT_EQ(beside->LoadConversation("old")->messages.at(0).Text(), "hi");
+    ASSERT_TRUE(store->SaveConversation("old", WithIds()));
+  }
+  EXPECT_EQ(Open()->LoadConversation("old")->messages[2].ids, WithIds().messages[2].ids);
+}
+
+TEST_F(SessionStoreTest, AFileOfALaterSchemaIsLeftAlone) {
+  static_cast<void>(Open());
+  Sql(file(), "PRAGMA user_version=99");
+  EXPECT_EQ(SessionStore::Open(file()).error().code, ErrorCode::kUnsupported);
 }
 
 TEST_F(SessionStoreTest, PruningTakesWhatIsOldOrEmpty) {
