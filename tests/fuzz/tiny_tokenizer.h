@@ -2,6 +2,8 @@
 #pragma once
 
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -28,6 +30,11 @@ class TinyTokenizer final : public Tokenizer {
   std::optional<TokenId> SpecialByName(std::string_view) const override { return std::nullopt; }
   const SpecialTokens& special() const override { return special_; }
   TokenId size() const override { return 266; }
+
+ protected:
+  void AppendBytes(std::span<const TokenId> ids, std::string& out) const override {
+    for (const TokenId id : ids) out += TokenBytes(id);
+  }
 
  private:
   char bytes_[256];

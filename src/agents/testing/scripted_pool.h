@@ -14,10 +14,10 @@
 
 namespace gptoss::agents::testing {
 
-// Models "scripted", "other" (the same) and "absent" (not installed).
-inline std::unique_ptr<ModelPool> MakeScriptedPool() {
+// Models "scripted", "other" (the same) and "absent" (not installed). `watch` is told every prompt.
+inline std::unique_ptr<ModelPool> MakeScriptedPool(const gptoss::testing::ScriptReader::Watch& watch = {}) {
   return std::make_unique<ModelPool>(
-      [](const std::string& name) -> Result<PooledModel> {
+      [watch](const std::string& name) -> Result<PooledModel> {
         if (name != "scripted" && name != "other" && name != "absent")
           return Fail(ErrorCode::kNotFound,
                       fmt::format("there is no model {}; 'gptoss install' installs one", name));
@@ -26,7 +26,7 @@ inline std::unique_ptr<ModelPool> MakeScriptedPool() {
                    GptOssAgentProvider::Create(
                        {.pressure_source = [] { return nullptr; }},
                        std::make_unique<gptoss::testing::PromptedSource>(
-                           name == "absent" ? ModelState::kNotInstalled : ModelState::kInstalled)));
+                           name == "absent" ? ModelState::kNotInstalled : ModelState::kInstalled, watch)));
         return model;
       },
       [] {

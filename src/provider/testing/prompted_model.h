@@ -4,6 +4,7 @@
 //
 //   !think TEXT      reasoning                     !preamble TEXT    a message on commentary
 //   !say TEXT        the answer                    !call NAME JSON   calls a tool
+//   !apart TEXT      the answer, each character a token of its own, as no tokenizer would write it
 //   !repeat NAME JSON  calls it again and again    !slow MS          so long for each token from here on
 //   !context         says how many user messages and results it sees, and whether an interruption is marked
 //   !raw TOKENS      exactly these, control tokens spelled out
@@ -13,7 +14,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -31,11 +34,16 @@ namespace gptoss::testing {
 
 class ScriptReader {
  public:
-  explicit ScriptReader(std::shared_ptr<const Tokenizer> tokenizer) : tokenizer_(std::move(tokenizer)) {}
+  // Is told every prompt, on the engine's thread.
+  using Watch = std::function<void(const std::vector<std::int32_t>& prompt)>;
+
+  ScriptReader(std::shared_ptr<const Tokenizer> tokenizer, Watch watch)
+      : tokenizer_(std::move(tokenizer)), watch_(std::move(watch)) {}
 
   // The id that follows `ids`.
   TokenId Next(const std::vector<std::int32_t>& ids) const {
     const Seen seen = Look(ids);
+    if (seen.generated == 0 && watch_) watch_(ids);
     std::int64_t slow_ms = 0;
     const std::vector<TokenId> completion = Ids(Completion(seen, slow_ms));
     if (slow_ms > 0) std::this_thread::sleep_for(std::chrono::milliseconds(slow_ms));
@@ -97,6 +105,17 @@ class ScriptReader {
     return fmt::format("<|channel|>{}<|message|>{}<|{}|>", channel, text, end);
   }
 
+  // With a mark between characters, at which Ids cuts.
+  static constexpr char kCut = '\x1F';
+  static std::string Apart(std::string_view text) {
+    std::string cut;
+    for (const char c : text) {
+      if (!cut.empty() && (static_cast<unsigned char>(c) & 0xC0U) != 0x80U) cut += kCut;
+      cut += c;
+    }
+    return cut;
+  }
+
   // Text in which control tokens are spelled out, without the "<|start|>assistant" that the prompt ends in.
   static std::string Completion(const Seen& seen, std::int64_t& slow_ms) {
     std::vector<std::vector<std::string>> answers(1);
@@ -117,6 +136,7 @@ class ScriptReader {
       if (verb == "think") messages.push_back(Message("analysis", text, "end"));
       if (verb == "preamble") messages.push_back(Message("commentary", text, "end"));
       if (verb == "say") messages.push_back(Message("final", text, "return"));
+      if (verb == "apart") messages.push_back(Message("final", Apart(text), "return"));
       if (verb == "raw") messages.emplace_back(text);
       if (verb == "context")
         messages.push_back(Message("final",
@@ -154,14 +174,15 @@ class ScriptReader {
           continue;
         }
       }
-      const std::size_t next = text.find("<|", 1);
+      const std::size_t next = std::min({text.find("<|", 1), text.find(kCut), text.size()});
       tokenizer_->EncodeText(text.substr(0, next), ids);
-      text.remove_prefix(next == std::string_view::npos ? text.size() : next);
+      text.remove_prefix(next < text.size() && text[next] == kCut ? next + 1 : next);
     }
     return ids;
   }
 
   std::shared_ptr<const Tokenizer> tokenizer_;
+  Watch watch_;
 };
 
 constexpr std::int64_t kPromptedContext = 32'000;
@@ -169,13 +190,15 @@ constexpr std::int64_t kPromptedContext = 32'000;
 class PromptedModel final : public EngineModel {
  public:
   PromptedModel(const std::shared_ptr<const Tokenizer>& tokenizer, std::shared_ptr<const Model> model,
-                const Options& options)
-      : EngineModel(Control(tokenizer), tokenizer, std::move(model), options.engine, kPromptedContext) {}
+                const Options& options, const ScriptReader::Watch& watch)
+      : EngineModel(Control(tokenizer, watch), tokenizer, std::move(model), options.engine,
+                    kPromptedContext) {}
 
  private:
-  static std::shared_ptr<FakeControl> Control(const std::shared_ptr<const Tokenizer>& tokenizer) {
+  static std::shared_ptr<FakeControl> Control(const std::shared_ptr<const Tokenizer>& tokenizer,
+                                              const ScriptReader::Watch& watch) {
     const auto control = std::make_shared<FakeControl>();
-    const auto reader = std::make_shared<ScriptReader>(tokenizer);
+    const auto reader = std::make_shared<ScriptReader>(tokenizer, watch);
     control->logits = [reader](const std::vector<std::int32_t>& ids, std::span<float> logits) {
       for (float& logit : logits) logit = 0;
       logits[static_cast<std::size_t>(reader->Next(ids))] = 1000;
@@ -186,7 +209,8 @@ class PromptedModel final : public EngineModel {
 
 class PromptedSource final : public ModelSource {
  public:
-  explicit PromptedSource(ModelState state) : state_(state) {}
+  explicit PromptedSource(ModelState state, ScriptReader::Watch watch = {})
+      : state_(state), watch_(std::move(watch)) {}
   Availability Look() override {
     Availability look{.state = state_};
     if (state_ == ModelState::kNotInstalled) look.reason = "the test has not installed it";
@@ -198,7 +222,7 @@ class PromptedSource final : public ModelSource {
                                             const CancelToken&) override {
     on_fraction(1);
     GPTOSS_TRY(auto tokenizer, LoadTokenizer(checkpoint));
-    return std::make_unique<PromptedModel>(std::move(tokenizer), checkpoint.model, options);
+    return std::make_unique<PromptedModel>(std::move(tokenizer), checkpoint.model, options, watch_);
   }
   Status Install(const std::string&, const std::function<void(const Availability&)>&,
                  const CancelToken&) override {
@@ -207,6 +231,7 @@ class PromptedSource final : public ModelSource {
 
  private:
   const ModelState state_;
+  const ScriptReader::Watch watch_;
 };
 
 }  // namespace gptoss::testing
