@@ -57,10 +57,11 @@ class Life {
 
  private:
   std::shared_ptr<Prompts> prompts_ = std::make_shared<Prompts>();
-  std::unique_ptr<ModelPool> pool_ = testing::MakeScriptedPool([prompts = prompts_](const Ids& prompt) {
-    const std::lock_guard lock(prompts->mutex);
-    prompts->all.push_back(prompt);
-  });
+  std::unique_ptr<ModelPool> pool_ =
+      testing::MakeScriptedPool({.watch = [prompts = prompts_](const Ids& prompt) {
+        const std::lock_guard lock(prompts->mutex);
+        prompts->all.push_back(prompt);
+      }});
   std::unique_ptr<Agent> agent_ = MakeGptOssAgent(*pool_, {.version = "test"});
   std::unique_ptr<AgentSession> session_;
 };

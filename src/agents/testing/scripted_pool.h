@@ -14,19 +14,19 @@
 
 namespace gptoss::agents::testing {
 
-// Models "scripted", "other" (the same) and "absent" (not installed). `watch` is told every prompt.
-inline std::unique_ptr<ModelPool> MakeScriptedPool(const gptoss::testing::ScriptReader::Watch& watch = {}) {
+// Models "scripted", "other" (the same) and "absent" (not installed).
+inline std::unique_ptr<ModelPool> MakeScriptedPool(const gptoss::testing::PromptedOptions& options = {}) {
   return std::make_unique<ModelPool>(
-      [watch](const std::string& name) -> Result<PooledModel> {
+      [options](const std::string& name) -> Result<PooledModel> {
         if (name != "scripted" && name != "other" && name != "absent")
           return Fail(ErrorCode::kNotFound,
                       fmt::format("there is no model {}; 'gptoss install' installs one", name));
+        gptoss::testing::PromptedOptions own = options;
+        if (name == "absent") own.state = ModelState::kNotInstalled;
         PooledModel model;
-        GPTOSS_TRY(model.provider,
-                   GptOssAgentProvider::Create(
-                       {.pressure_source = [] { return nullptr; }},
-                       std::make_unique<gptoss::testing::PromptedSource>(
-                           name == "absent" ? ModelState::kNotInstalled : ModelState::kInstalled, watch)));
+        GPTOSS_TRY(model.provider, GptOssAgentProvider::Create(
+                                       {.pressure_source = [] { return nullptr; }},
+                                       std::make_unique<gptoss::testing::PromptedSource>(std::move(own))));
         return model;
       },
       [] {

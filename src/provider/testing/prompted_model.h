@@ -187,18 +187,25 @@ class ScriptReader {
 
 constexpr std::int64_t kPromptedContext = 32'000;
 
+struct PromptedOptions {
+  ModelState state = ModelState::kInstalled;
+  ScriptReader::Watch watch = {};             // is told every prompt
+  std::shared_ptr<FakeControl> control = {};  // of its backend, for tests that look there; {}: one of its own
+  std::chrono::milliseconds load_time{0};
+};
+
 class PromptedModel final : public EngineModel {
  public:
   PromptedModel(const std::shared_ptr<const Tokenizer>& tokenizer, std::shared_ptr<const Model> model,
-                const Options& options, const ScriptReader::Watch& watch)
-      : EngineModel(Control(tokenizer, watch), tokenizer, std::move(model), options.engine,
+                const Options& options, const PromptedOptions& prompted)
+      : EngineModel(Control(tokenizer, prompted), tokenizer, std::move(model), options.engine,
                     kPromptedContext) {}
 
  private:
   static std::shared_ptr<FakeControl> Control(const std::shared_ptr<const Tokenizer>& tokenizer,
-                                              const ScriptReader::Watch& watch) {
-    const auto control = std::make_shared<FakeControl>();
-    const auto reader = std::make_shared<ScriptReader>(tokenizer, watch);
+                                              const PromptedOptions& prompted) {
+    const auto control = prompted.control ? prompted.control : std::make_shared<FakeControl>();
+    const auto reader = std::make_shared<ScriptReader>(tokenizer, prompted.watch);
     control->logits = [reader](const std::vector<std::int32_t>& ids, std::span<float> logits) {
       for (float& logit : logits) logit = 0;
       logits[static_cast<std::size_t>(reader->Next(ids))] = 1000;
@@ -209,20 +216,25 @@ class PromptedModel final : public EngineModel {
 
 class PromptedSource final : public ModelSource {
  public:
-  explicit PromptedSource(ModelState state, ScriptReader::Watch watch = {})
-      : state_(state), watch_(std::move(watch)) {}
+  explicit PromptedSource(PromptedOptions options) : options_(std::move(options)) {}
   Availability Look() override {
-    Availability look{.state = state_};
-    if (state_ == ModelState::kNotInstalled) look.reason = "the test has not installed it";
+    Availability look{.state = options_.state};
+    if (options_.state == ModelState::kNotInstalled) look.reason = "the test has not installed it";
     return look;
   }
   Result<Checkpoint> Open(const std::optional<std::string>&) override { return OpenDemoCheckpoint(); }
   Result<std::unique_ptr<LoadedModel>> Load(const Checkpoint& checkpoint, const LoadedModel::Options& options,
                                             const std::function<void(double)>& on_fraction,
-                                            const CancelToken&) override {
+                                            const CancelToken& cancel) override {
+    const auto begun = std::chrono::steady_clock::now();
+    while (std::chrono::steady_clock::now() - begun < options_.load_time) {
+      if (cancel.cancelled()) return Fail(ErrorCode::kCancelled, "the load was cancelled");
+      on_fraction(0.5);
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
     on_fraction(1);
     GPTOSS_TRY(auto tokenizer, LoadTokenizer(checkpoint));
-    return std::make_unique<PromptedModel>(std::move(tokenizer), checkpoint.model, options, watch_);
+    return std::make_unique<PromptedModel>(std::move(tokenizer), checkpoint.model, options, options_);
   }
   Status Install(const std::string&, const std::function<void(const Availability&)>&,
                  const CancelToken&) override {
@@ -230,8 +242,7 @@ class PromptedSource final : public ModelSource {
   }
 
  private:
-  const ModelState state_;
-  const ScriptReader::Watch watch_;
+  const PromptedOptions options_;
 };
 
 }  // namespace gptoss::testing
