@@ -31,6 +31,13 @@ Json JsonOf(const SettingValue& value) {
   return FormatSetting(value);
 }
 
+// As it is declared, unless this build has another.
+std::string DefaultOf(std::size_t index) {
+  static const Settings::Pointer defaults = Settings::Defaults();
+  const Settings::Entry& entry = defaults->entry(index);
+  return entry.where.empty() ? std::string(kDeclarations[index].fallback) : FormatSetting(entry.value);
+}
+
 Json Describe(const Settings& settings, std::size_t index) {
   const Declaration& d = kDeclarations[index];
   const Settings::Entry& entry = settings.entry(index);
@@ -43,7 +50,7 @@ Json Describe(const Settings& settings, std::size_t index) {
           {"origin", std::string(SettingOriginName(entry.origin))},
           {"where", or_null(entry.where)},
           {"type", std::string(SettingTypeName(d.type))},
-          {"default", or_null(d.fallback)},
+          {"default", or_null(DefaultOf(index))},
           {"range", DescribeRange(d)},
           {"unit", or_null(d.unit)},
           {"environment", EnvironmentName(d)},
@@ -56,12 +63,13 @@ std::string Line(const Settings& settings, std::size_t index) {
   const Settings::Entry& entry = settings.entry(index);
   std::string origin(SettingOriginName(entry.origin));
   if (!entry.where.empty()) origin += fmt::format(" {}", entry.where);
+  const std::string fallback = DefaultOf(index);
   std::string out = fmt::format("{} = {}    ({})\n", d.name, FormatSetting(entry.value), origin);
   out += fmt::format("    {}.\n    {}; {}{}{}\n", d.help, DescribeRange(d), EnvironmentName(d),
                      d.flag.empty() ? "" : fmt::format("; {}", d.flag),
                      entry.origin == SettingOrigin::kDefault
                          ? ""
-                         : fmt::format("; default: {}", d.fallback.empty() ? "none" : d.fallback));
+                         : fmt::format("; default: {}", fallback.empty() ? "none" : fallback));
   return WithoutControls(out);
 }
 

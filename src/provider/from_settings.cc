@@ -60,7 +60,7 @@ Result<ProviderOptions> ProviderOptionsFrom(const Settings& settings, bool demo)
   options.backend.kv_bits = static_cast<int>(settings.Integer("memory.kv_bits"));
   options.buffer_chunks = static_cast<std::size_t>(settings.Integer("stream.buffer_chunks"));
   options.log = StderrLog(ParseLogLevel(settings.Enum("log.level")).value_or(LogLevel::kWarning));
-  options.telemetry.log = TelemetryWanted(settings);
+  options.telemetry.log = settings.Bool("telemetry.enabled");
   options.telemetry.max_bytes = settings.Bytes("telemetry.log_max_bytes");
   options.telemetry.files = static_cast<int>(settings.Integer("telemetry.log_files"));
   if (options.telemetry.log) {
@@ -100,18 +100,6 @@ Result<hub::HubOptions> HubOptionsFrom(const Settings& settings) {
 Result<std::filesystem::path> TelemetryFolder() {
   GPTOSS_TRY(const std::filesystem::path state, StateDirectory());
   return state / "telemetry";
-}
-
-bool IsDeveloperBuild() {
-#if defined(GPTOSS_DEVELOPER_BUILD)
-  return true;
-#else
-  return false;
-#endif
-}
-
-bool TelemetryWanted(const Settings& settings) {
-  return IsSet(settings, "telemetry.enabled") ? settings.Bool("telemetry.enabled") : IsDeveloperBuild();
 }
 
 }  // namespace gptoss

@@ -24,9 +24,5 @@ Result<hub::HubOptions> HubOptionsFrom(const Settings& settings);
 
 // Where the log of numbers is: `telemetry` in StateDirectory().
 Result<std::filesystem::path> TelemetryFolder();
-// Is it written? The setting, where somebody has set it, else what this build is: developer builds
-// (-DGPTOSS_DEVELOPER=ON) write it, releases do not.
-bool TelemetryWanted(const Settings& settings);
-bool IsDeveloperBuild();
 
 }  // namespace gptoss

@@ -31,7 +31,7 @@ TEST(FromSettings, DefaultsAreTheProvidersOwn) {
   EXPECT_EQ(options.buffer_chunks, 64U);
   EXPECT_EQ(options.pressure, PressurePolicy::kFinishTurns);
   EXPECT_FALSE(options.preload);
-  EXPECT_EQ(options.telemetry.log, IsDeveloperBuild());
+  EXPECT_EQ(options.telemetry.log, Settings::Defaults()->Bool("telemetry.enabled"));
   EXPECT_EQ(Options({}, true).temperature, 0);  // the demo's answers are not left to chance
 }
 

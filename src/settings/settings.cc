@@ -76,6 +76,10 @@ class SettingsLoader {
       if (auto value = ParseSetting(kDeclarations[i], kDeclarations[i].fallback); value)
         settings_->entries_[i].value = std::move(*value);
     }
+#if defined(GPTOSS_DEVELOPER_BUILD)
+    if (const auto index = FindSetting("telemetry.enabled"))
+      Put(*index, true, SettingOrigin::kDefault, "of a developer build");
+#endif
   }
 
   void ReadAll(const SettingsInput& input) {

@@ -41,7 +41,7 @@ class Settings {
   struct Entry {
     SettingValue value;
     SettingOrigin origin = SettingOrigin::kDefault;
-    std::string where;  // "/home/…/config.toml:12", "GPTOSS_MODEL", "--set"; "" for a default
+    std::string where;  // "/home/…/config.toml:12", "GPTOSS_MODEL", "--set"; "": declared
   };
 
   // Strict: for whatever acts on the settings (loads, downloads, serves). Errors: kInvalidArgument for a bad

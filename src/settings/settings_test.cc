@@ -87,7 +87,12 @@ TEST(Declarations, TheDefaultsThatOthersCountOn) {
   EXPECT_EQ(settings->Time("memory.idle_unload"), Duration{std::chrono::minutes(10)});
   EXPECT_EQ(settings->Integer("memory.kv_bits"), 16);
   EXPECT_EQ(settings->BytesIfSet("memory.bound"), std::nullopt);
+#if defined(GPTOSS_DEVELOPER_BUILD)
+  EXPECT_TRUE(settings->Bool("telemetry.enabled"));
+  EXPECT_EQ(settings->entry(*FindSetting("telemetry.enabled")).where, "of a developer build");
+#else
   EXPECT_FALSE(settings->Bool("telemetry.enabled"));
+#endif
   EXPECT_EQ(settings->Integer("stream.buffer_chunks"), 64);
 }
 
