@@ -18,7 +18,6 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr std::size_t kMaxNameBytes = 64;
-constexpr std::size_t kModelBytes = 24 << 10;
 
 class McpRun final : public ToolRun {
  public:

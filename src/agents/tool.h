@@ -92,6 +92,8 @@ struct ParameterText {
 };
 Json ParametersSchema(const std::vector<ParameterText>& parameters);
 
+// What the model reads of one tool's answer; the person sees more.
+inline constexpr std::size_t kModelBytes = 24 << 10;
 // Cuts text for the model: the first and the last part, with a line that says how much is missing. Whole
 // UTF-8.
 std::string Abridge(std::string_view text, std::size_t max_bytes);

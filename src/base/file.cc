@@ -28,16 +28,6 @@ class FileDescriptor {
   int fd_;
 };
 
-std::unexpected<Error> FailErrno(const char* doing, const std::filesystem::path& path, int error) {
-  ErrorCode code = ErrorCode::kUnavailable;
-  if (error == ENOENT || error == ENOTDIR) code = ErrorCode::kNotFound;
-  if (error == EACCES || error == EPERM || error == EROFS) code = ErrorCode::kPermissionDenied;
-  if (error == ENOSPC || error == EDQUOT || error == EMFILE || error == ENOMEM) {
-    code = ErrorCode::kResourceExhausted;
-  }
-  return Fail(code, fmt::format("cannot {} {}: {}", doing, path.string(), std::strerror(error)));
-}
-
 struct OpenFile {
   int fd;
   std::uint64_t size;
@@ -77,6 +67,35 @@ void SyncFolder(const std::filesystem::path& folder) {
 }
 
 }  // namespace
+
+ErrorCode ErrorCodeOf(int system_error) {
+  switch (system_error) {
+    case ENOENT:
+    case ENOTDIR:
+      return ErrorCode::kNotFound;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return ErrorCode::kPermissionDenied;
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+      return ErrorCode::kResourceExhausted;
+    case EEXIST:
+      return ErrorCode::kAlreadyExists;
+    default:
+      return ErrorCode::kUnavailable;
+  }
+}
+
+std::unexpected<Error> FailErrno(std::string_view doing, const std::filesystem::path& path,
+                                 int system_error) {
+  return Fail(ErrorCodeOf(system_error),
+              fmt::format("cannot {} {}: {}", doing, path.string(), std::strerror(system_error)));
+}
 
 Result<std::string> ReadFile(const std::filesystem::path& path, std::uint64_t max_bytes) {
   GPTOSS_TRY(const OpenFile file, OpenRegular(path));
@@ -154,6 +173,10 @@ std::shared_ptr<const MappedFile> MappedFile::FromStatic(std::span<const std::by
 MappedFile::~MappedFile() {
   // const_cast: munmap's signature predates const mappings.
   if (mapped_) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+}
+
+std::unexpected<Error> DamagedFile(const MappedFile& file, std::string_view what) {
+  return Fail(ErrorCode::kDataLoss, fmt::format("{}: {}", file.name(), what));
 }
 
 }  // namespace gptoss

@@ -13,6 +13,11 @@
 
 namespace gptoss {
 
+// What `errno` means for who called: missing, forbidden, no room, there already, else kUnavailable.
+ErrorCode ErrorCodeOf(int system_error);
+// "cannot DOING PATH: the system's words".
+std::unexpected<Error> FailErrno(std::string_view doing, const std::filesystem::path& path, int system_error);
+
 // Reads a regular file of at most `max_bytes` (kOutOfRange beyond).
 Result<std::string> ReadFile(const std::filesystem::path& path, std::uint64_t max_bytes = 1ULL << 30);
 // Writes to a temporary name beside `path`, syncs, renames: the old file or the new one, never half of one.
@@ -45,5 +50,8 @@ class MappedFile {
   std::string name_;
   bool mapped_;
 };
+
+// kDataLoss, "NAME: WHAT".
+std::unexpected<Error> DamagedFile(const MappedFile& file, std::string_view what);
 
 }  // namespace gptoss

@@ -1,5 +1,7 @@
 #include "base/file_lock.h"
 
+#include "base/file.h"
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
@@ -23,12 +25,7 @@ Result<int> OpenLockFile(const std::filesystem::path& path) {
   if (fd < 0 && (errno == EACCES || errno == EROFS))
     fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd >= 0) return fd;
-  const int error = errno;
-  ErrorCode code = ErrorCode::kUnavailable;
-  if (error == ENOENT || error == ENOTDIR) code = ErrorCode::kNotFound;
-  if (error == EACCES || error == EPERM || error == EROFS) code = ErrorCode::kPermissionDenied;
-  if (error == ENOSPC || error == EDQUOT || error == EMFILE) code = ErrorCode::kResourceExhausted;
-  return Fail(code, fmt::format("cannot open the lock file {}: {}", path.string(), std::strerror(error)));
+  return FailErrno("open the lock file", path, errno);
 }
 
 // True: locked. False: somebody else has it.

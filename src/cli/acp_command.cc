@@ -37,7 +37,7 @@ using namespace std::chrono_literals;
 std::atomic<net::RpcConnection*> g_connection{nullptr};
 std::atomic<bool> g_terminated{false};
 
-void OnSignal(int) {
+void OnStopSignal(int) {
   g_terminated = true;
   if (net::RpcConnection* connection = g_connection) connection->StopReading();
 }
@@ -110,8 +110,8 @@ Result<int> ServeAcp(const AgentModels& models, const Settings::Pointer& setting
   net::RpcConnection connection(stdio.input, stdio.output);
   agents::AcpFace face(connection, *store, registry, *models.pool, std::move(options));
   g_connection = &connection;
-  ::signal(SIGTERM, OnSignal);
-  ::signal(SIGINT, OnSignal);
+  ::signal(SIGTERM, OnStopSignal);
+  ::signal(SIGINT, OnStopSignal);
   const Status read = connection.Run(face.Handlers());
   ::signal(SIGTERM, SIG_DFL);
   ::signal(SIGINT, SIG_DFL);

@@ -16,7 +16,6 @@
 namespace gptoss::cli {
 namespace {
 
-constexpr const char* kDemo = "demo";
 // Models with smaller files know a few things by heart; the demo has 17 MB, GPT-OSS 20B 12 GB.
 constexpr std::uint64_t kSmallModel = 200'000'000;
 
@@ -55,7 +54,7 @@ std::vector<agents::ModelChoice> Choices() {
       if (hub::IsGptOss(name)) choices.push_back({.name = manifest.model, .description = "installed"});
     }
   }
-  choices.push_back({.name = kDemo, .description = "a toy inside the program, to try things with"});
+  choices.push_back({.name = kDemoName, .description = "a toy inside the program, to try things with"});
   return choices;
 }
 
@@ -69,7 +68,7 @@ Result<AgentModels> OpenAgentModels(const std::string& model) {
   if (selected) {
     models.selected = selected->name;
   } else {
-    models.selected = model.empty() ? kDemo : model;
+    models.selected = model.empty() ? kDemoName : model;
   }
   return models;
 }

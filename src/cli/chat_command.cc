@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/text.h"
 #include "base/utf8.h"
 #include "cli/commands.h"
 #include "cli/generation_options.h"
@@ -30,12 +31,6 @@ constexpr std::string_view kHelp =
     "  /stats on|off            a line of numbers after each answer\n"
     "  /quit                    leave (so does Ctrl-D)\n"
     "A line that ends in \\ goes on in the next one. Ctrl-C stops an answer. //text sends \"/text\".\n";
-
-std::string_view Trim(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
 
 class Chat {
  public:
@@ -59,7 +54,7 @@ class Chat {
     while (ReadInput(input)) {
       if (input.starts_with('/') && !input.starts_with("//")) {
         if (!Command(input)) break;
-      } else if (!Trim(input).empty()) {
+      } else if (!Trimmed(input).empty()) {
         Answer(input.starts_with('/') ? input.substr(1) : input);
         if (!StandardOutput().ok()) break;
       }
@@ -110,10 +105,10 @@ class Chat {
 
   // False: leave.
   bool Command(std::string_view input) {
-    input = Trim(input);
+    input = Trimmed(input);
     const std::size_t space = input.find_first_of(" \t");
     const std::string_view name = input.substr(0, space);
-    const std::string_view value = space == std::string_view::npos ? "" : Trim(input.substr(space));
+    const std::string_view value = space == std::string_view::npos ? "" : Trimmed(input.substr(space));
     if (name == "/quit" || name == "/exit") return false;
     if (name == "/help") {
       StandardError().Write(kHelp);

@@ -19,22 +19,12 @@
 #include "cli/reporter.h"
 #include "cli/telemetry_table.h"
 #include "cli/terminal.h"
+#include "cli/testing/captured_output.h"
 #include "hub/manifest.h"
 #include "settings/settings.h"
 
 namespace gptoss::cli {
 namespace {
-
-// Catches what is written; can play the terminal.
-class CapturedOutput : public Output {
- public:
-  explicit CapturedOutput(bool terminal = false) : Output(-1) { terminal_ = styled_ = terminal; }
-  bool Write(std::string_view bytes) override {
-    text += bytes;
-    return true;
-  }
-  std::string text;
-};
 
 TEST(Terminal, ControlCharactersAreDropped) {
   EXPECT_EQ(WithoutControls("a\x1b[31mb\x07\r\n\tc\x7f"), "a[31mb\n\tc");
@@ -287,8 +277,8 @@ TEST(Reporter, AnAnswerThatOnlyTheResultHoldsIsPrintedWithOneNewline) {
   result.end = TurnEnd::kAnswer;
   result.answer = "\nHello\n\nworld\n\n";
   reporter.End(result);
-  EXPECT_EQ(out.text, "Hello\n\nworld\n");
-  EXPECT_EQ(err.text, "");
+  EXPECT_EQ(out.text(), "Hello\n\nworld\n");
+  EXPECT_EQ(err.text(), "");
 }
 
 TEST(Reporter, ATerminalGetsNoControlCharactersButAPipeGetsAll) {
@@ -298,8 +288,8 @@ TEST(Reporter, ATerminalGetsNoControlCharactersButAPipeGetsAll) {
   CapturedOutput terminal(true), pipe, err;
   TextReporter(terminal, err, {}).End(result);
   TextReporter(pipe, err, {}).End(result);
-  EXPECT_EQ(terminal.text, "a]0;title\n");
-  EXPECT_EQ(pipe.text, "a\x1b]0;title\x07\n");
+  EXPECT_EQ(terminal.text(), "a]0;title\n");
+  EXPECT_EQ(pipe.text(), "a\x1b]0;title\x07\n");
 }
 
 TEST(Reporter, MessagesAreSetApartAndReasoningStaysOnStderr) {
@@ -316,8 +306,8 @@ TEST(Reporter, MessagesAreSetApartAndReasoningStaysOnStderr) {
   done.answer = "One.\nTwo.";
   done.tool_calls = {{.name = "f", .arguments = "{}"}};
   reporter.End(done);
-  EXPECT_EQ(out.text, "One.\n\nTwo.\n{\"tool_call\":{\"name\":\"f\",\"arguments\":{}}}\n");
-  EXPECT_EQ(err.text, "hm\n");
+  EXPECT_EQ(out.text(), "One.\n\nTwo.\n{\"tool_call\":{\"name\":\"f\",\"arguments\":{}}}\n");
+  EXPECT_EQ(err.text(), "hm\n");
 }
 
 TEST(TelemetryTable, PercentilesSparksAndJson) {

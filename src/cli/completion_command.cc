@@ -47,7 +47,7 @@ struct CommandWords {
   }
 };
 
-bool IsPath(const std::string& type) { return type == "PATH" || type == "FILE" || type == "CHECKPOINT"; }
+bool TakesPath(const std::string& type) { return type == "PATH" || type == "FILE" || type == "CHECKPOINT"; }
 
 std::vector<std::string> Choices(const std::string& type) {
   std::vector<std::string> choices;
@@ -78,7 +78,7 @@ void Collect(CLI::App& app, const std::string& path, std::vector<CommandWords>& 
     entry.help = option->get_description();
     entry.takes_value = option->get_items_expected_max() > 0;
     entry.takes_model = entry.takes_value && type == "MODEL";
-    entry.takes_file = entry.takes_value && (IsPath(type) || entry.takes_model);
+    entry.takes_file = entry.takes_value && (TakesPath(type) || entry.takes_model);
     if (entry.takes_value) entry.choices = Choices(type);
     words.options.push_back(std::move(entry));
   }

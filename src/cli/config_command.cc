@@ -17,7 +17,7 @@
 namespace gptoss::cli {
 namespace {
 
-struct Options {
+struct ConfigOptions {
   std::string name, value;
   bool json = false, changed = false, all = false;
 };
@@ -82,7 +82,7 @@ std::unexpected<Error> NoSuchSetting(std::string_view name) {
 }
 
 // `filter`: a name or a section; "": all.
-Status List(const Options& options) {
+Status List(const ConfigOptions& options) {
   GPTOSS_TRY(const SettingsInput input, CurrentSettingsInput());
   const Settings::Pointer settings = Settings::LoadTolerant(input);
   Json rows = Json::array();
@@ -105,7 +105,7 @@ Status List(const Options& options) {
   return std::unexpected(settings->problems().front());
 }
 
-Status Get(const Options& options) {
+Status Get(const ConfigOptions& options) {
   const auto index = FindSetting(options.name);
   if (!index) return NoSuchSetting(options.name);
   GPTOSS_TRY(const Settings::Pointer settings, LoadSettings(false));
@@ -125,21 +125,21 @@ void TellOfStronger(const std::string& name) {
                      FormatSetting(entry.value)));
 }
 
-Status Set(const Options& options) {
+Status Set(const ConfigOptions& options) {
   GPTOSS_TRY(const std::filesystem::path file, ConfigFile());
   GPTOSS_CHECK_OK(WriteSetting(file, options.name, options.value));
   TellOfStronger(options.name);
   return {};
 }
 
-Status Unset(const Options& options) {
+Status Unset(const ConfigOptions& options) {
   GPTOSS_TRY(const std::filesystem::path file, ConfigFile());
   GPTOSS_TRY(const bool removed, RemoveSetting(file, options.name));
   if (!removed) Remark(fmt::format("{} was not set in {}", options.name, file.string()));
   return {};
 }
 
-Status Path(const Options& options) {
+Status Path(const ConfigOptions& options) {
   GPTOSS_TRY(const std::filesystem::path config, ConfigFile());
   if (!options.all && !options.json) {
     StandardOutput().Write(config.string() + "\n");
@@ -163,9 +163,9 @@ Status Path(const Options& options) {
   return {};
 }
 
-using Action = Status (*)(const Options&);
+using Action = Status (*)(const ConfigOptions&);
 CLI::App* Add(CLI::App& config, const char* name, const char* help, Action action,
-              const std::shared_ptr<Options>& options, int& exit_code) {
+              const std::shared_ptr<ConfigOptions>& options, int& exit_code) {
   CLI::App* command = config.add_subcommand(name, help);
   command->callback([options, action, &exit_code] {
     if (const Status status = action(*options); !status) {
@@ -182,7 +182,7 @@ void AddConfigCommand(CLI::App& app, int& exit_code) {
   CLI::App* config = app.add_subcommand("config", "Show and change settings");
   config->require_subcommand(1);
   config->footer("Example: gptoss config set memory.idle_unload 30m");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ConfigOptions>();
 
   CLI::App* list = Add(*config, "list", "All settings: value, origin, range, help", List, options, exit_code);
   list->add_option("name", options->name, "Only this setting, or this section")->type_name("SETTING");

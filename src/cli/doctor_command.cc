@@ -18,12 +18,12 @@
 namespace gptoss::cli {
 namespace {
 
-struct Options {
+struct DoctorOptions {
   std::string model;
   bool json = false, full = false;
 };
 
-Findings Examine(const Options& options, const CancelToken& cancel) {
+Findings Examine(const DoctorOptions& options, const CancelToken& cancel) {
   Findings findings;
   CheckPlatformAndCpu(findings);
   const auto input = CurrentSettingsInput();
@@ -65,7 +65,7 @@ std::string JsonText(const Findings& findings, bool healthy) {
 void AddDoctorCommand(CLI::App& app, int& exit_code) {
   CLI::App* command =
       app.add_subcommand("doctor", "Look at this machine and this installation: what is wrong, what to do");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<DoctorOptions>();
   AddModelOption(*command, options->model);
   command->add_flag("--full", options->full, "Read installed models whole and compare every hash");
   command->add_flag("--json", options->json, "One JSON object");

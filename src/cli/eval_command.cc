@@ -18,7 +18,7 @@
 namespace gptoss::cli {
 namespace {
 
-struct Options {
+struct EvalOptions {
   std::string model, kernels;
   bool precise = false;
   int threads = 0;
@@ -144,7 +144,7 @@ Result<std::string> Greedy(Backend& backend, const Prompt& prompt) {
   return DumpJson(out);
 }
 
-Status Run(const Options& options, bool logits) {
+Status Run(const EvalOptions& options, bool logits) {
   GPTOSS_TRY(const Checkpoint checkpoint, OpenSelectedCheckpoint(options.model));
   GPTOSS_TRY(
       const std::unique_ptr<Backend> backend,
@@ -163,7 +163,7 @@ Status Run(const Options& options, bool logits) {
 
 void AddOne(CLI::App& eval, const char* name, const char* help, bool logits, int& exit_code) {
   CLI::App* command = eval.add_subcommand(name, help);
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<EvalOptions>();
   AddModelOption(*command, options->model);
   command->add_flag("--precise", options->precise,
                     "float activations and float KV: closest to the true function");

@@ -17,7 +17,7 @@
 namespace gptoss::cli {
 namespace {
 
-using Line = Result<Json> (*)(const Json& input, const Tokenizer& tokenizer);
+using LineFunction = Result<Json> (*)(const Json& input, const Tokenizer& tokenizer);
 
 Result<Json> RenderLine(const Json& input, const Tokenizer& tokenizer) {
   if (!input.is_object() || !input.contains("conversation")) {
@@ -67,7 +67,8 @@ Result<Json> ParseLine(const Json& input, const Tokenizer& tokenizer) {
   return harmony::PolicyJson(parser);
 }
 
-void RunLines(const std::string& tokenizer_file, const std::string& model, Line line, int& exit_code) {
+void RunLines(const std::string& tokenizer_file, const std::string& model, LineFunction line,
+              int& exit_code) {
   const auto tokenizer = OpenSelectedTokenizer(tokenizer_file, model);
   if (!tokenizer) {
     Complain(tokenizer.error().message);
@@ -85,7 +86,7 @@ void RunLines(const std::string& tokenizer_file, const std::string& model, Line 
   }
 }
 
-void AddOne(CLI::App& harmony, const char* name, const char* help, Line line, int& exit_code) {
+void AddOne(CLI::App& harmony, const char* name, const char* help, LineFunction line, int& exit_code) {
   CLI::App* command = harmony.add_subcommand(name, help);
   auto file = std::make_shared<std::string>(), model = std::make_shared<std::string>();
   auto jsonl = std::make_shared<bool>(true);

@@ -7,27 +7,10 @@
 
 #include "cli/hub_context.h"
 #include "cli/install_progress.h"
+#include "cli/testing/captured_output.h"
 
 namespace gptoss::cli {
 namespace {
-
-class CapturedOutput : public Output {
- public:
-  CapturedOutput() : Output(-1) {}
-  bool Write(std::string_view bytes) override {
-    const std::lock_guard lock(mutex_);
-    text_ += bytes;
-    return true;
-  }
-  std::string text() const {
-    const std::lock_guard lock(mutex_);
-    return text_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::string text_;
-};
 
 hub::TransferProgress Progress(std::uint64_t done, std::uint64_t total) {
   hub::TransferProgress progress;

@@ -17,7 +17,6 @@ namespace gptoss::cli {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr std::uint64_t kMaxManifestBytes = 64ULL << 20;
 
 }  // namespace
 
@@ -52,7 +51,7 @@ Result<ImportSource> OpenImport(const HubContext& context, HubSession& session, 
   }
   const fs::path listed = source.folder / hub::kExportedManifest;
   if (!fs::exists(listed, error)) return source;
-  GPTOSS_TRY(const std::string text, ReadFile(listed, kMaxManifestBytes));
+  GPTOSS_TRY(const std::string text, ReadFile(listed, hub::kMaxManifestBytes));
   auto manifest = hub::ParseManifest(text);
   if (!manifest) return std::unexpected(std::move(manifest).error().Within(listed.string()));
   source.manifest = std::move(*manifest);

@@ -21,7 +21,7 @@
 namespace gptoss::cli {
 namespace {
 
-struct Options {
+struct InspectOptions {
   std::string path, model;
   std::int64_t context = 4096;
   bool json = false;
@@ -173,7 +173,7 @@ std::string Table(const Json& d) {
 void AddInspectCommand(CLI::App& app, int& exit_code) {
   CLI::App* command =
       app.add_subcommand("inspect", "What a checkpoint is: layout, shapes, hashes, memory it will need");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<InspectOptions>();
   command->add_option("path", options->path,
                       "checkpoint (a folder or a .gguf); without it: -m, GPTOSS_MODEL, the demo");
   AddModelOption(*command, options->model);

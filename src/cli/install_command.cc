@@ -60,7 +60,7 @@ InstallRequest RequestFor(const InstallArguments& arguments) {
 
 // A path is one by its look: names of the Hub begin with neither '.', '/' nor '~'. A file beside us that ends
 // as a model does is one as well.
-bool IsPath(const std::string& model) {
+bool NamesPath(const std::string& model) {
   if (model.empty()) return false;
   std::error_code error;
   return model.front() == '/' || model.front() == '.' || model.front() == '~' ||
@@ -165,7 +165,7 @@ Result<int> InstallFromFiles(const InstallArguments& arguments) {
 }
 
 Result<int> Install(InstallArguments arguments) {
-  if (arguments.from.empty() && IsPath(arguments.model)) return InstallLocal(arguments);
+  if (arguments.from.empty() && NamesPath(arguments.model)) return InstallLocal(arguments);
   if (arguments.model.empty() && arguments.from.empty()) {
     if (const hub::CatalogEntry* entry = hub::FindInCatalog("")) arguments.model = entry->name;
   }

@@ -22,7 +22,6 @@ constexpr double kJsonSeconds = 0.5;
 constexpr double kPauseSeconds = 3;  // a pause that takes longer does not hold up Ctrl-Z
 constexpr auto kTick = std::chrono::milliseconds(100);
 constexpr int kMostFileLines = 6;
-constexpr std::string_view kEraseLine = "\r\x1b[2K";
 
 // "5.2 of 12.1 GB": the unit of the whole for both.
 std::string OfTotal(std::uint64_t done, std::uint64_t total) {

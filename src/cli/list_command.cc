@@ -252,7 +252,7 @@ Json ShowJson(const Shown& shown) {
   return out;
 }
 
-void Fact(std::string& text, std::string_view name, const std::string& value) {
+void AddFact(std::string& text, std::string_view name, const std::string& value) {
   if (!value.empty()) text += fmt::format("  {:<13} {}\n", name, value);
 }
 
@@ -266,37 +266,40 @@ std::string PinText(const std::string& sha256) {
 std::string ShowInstalled(const hub::Manifest& manifest) {
   const Row row = RowOf(manifest);
   std::string text;
-  Fact(text, "state",
-       fmt::format("{} (verified {} by gptoss {})", row.state, manifest.verified_at, manifest.verified_by));
-  for (const std::string& note : row.notes) Fact(text, "", note);
+  AddFact(
+      text, "state",
+      fmt::format("{} (verified {} by gptoss {})", row.state, manifest.verified_at, manifest.verified_by));
+  for (const std::string& note : row.notes) AddFact(text, "", note);
   if (!manifest.repository.empty())
-    Fact(text, "from", fmt::format("{} at {} ({})", manifest.repository, manifest.commit, manifest.revision));
-  Fact(text, "where", manifest.folder.string());
-  Fact(text, "licence", manifest.license.empty() ? "" : LicenseTitle(manifest.license, ""));
+    AddFact(text, "from",
+            fmt::format("{} at {} ({})", manifest.repository, manifest.commit, manifest.revision));
+  AddFact(text, "where", manifest.folder.string());
+  AddFact(text, "licence", manifest.license.empty() ? "" : LicenseTitle(manifest.license, ""));
   if (const auto& given = manifest.acknowledgement)
-    Fact(text, "accepted",
-         fmt::format("{} ({}), commit {}", given->time, given->how, given->commit.substr(0, kShortCommit)));
-  Fact(text, "tokenizer", PinText(manifest.tokenizer_pin));
-  Fact(text, "chat template", PinText(manifest.chat_template_pin));
-  Fact(text, "size", fmt::format("{} in {} files", HumanBytes(row.bytes), manifest.files.size()));
+    AddFact(
+        text, "accepted",
+        fmt::format("{} ({}), commit {}", given->time, given->how, given->commit.substr(0, kShortCommit)));
+  AddFact(text, "tokenizer", PinText(manifest.tokenizer_pin));
+  AddFact(text, "chat template", PinText(manifest.chat_template_pin));
+  AddFact(text, "size", fmt::format("{} in {} files", HumanBytes(row.bytes), manifest.files.size()));
   for (const hub::ManifestFile& file : manifest.files)
-    Fact(text, "",
-         fmt::format("{:>8}  {}  {}", HumanBytes(file.size), file.hash.hex.substr(0, 12), file.path));
+    AddFact(text, "",
+            fmt::format("{:>8}  {}  {}", HumanBytes(file.size), file.hash.hex.substr(0, 12), file.path));
   return text;
 }
 
 std::string ShowEntry(const hub::CatalogEntry& entry) {
   std::string text;
-  Fact(text, "state", fmt::format("not installed (gptoss install {})", entry.name));
-  Fact(text, "from", entry.repository);
-  Fact(text, "size", "about " + About(entry.approximate_bytes));
-  Fact(text, "memory", entry.memory_advice);
-  Fact(text, "licence", LicenseTitle(entry.license, ""));
+  AddFact(text, "state", fmt::format("not installed (gptoss install {})", entry.name));
+  AddFact(text, "from", entry.repository);
+  AddFact(text, "size", "about " + About(entry.approximate_bytes));
+  AddFact(text, "memory", entry.memory_advice);
+  AddFact(text, "licence", LicenseTitle(entry.license, ""));
   if (const hub::LicenseInfo* license = hub::FindLicense(entry.license)) {
-    Fact(text, "", license->summary);
-    Fact(text, "",
-         fmt::format("gptoss show {} --license prints {}", entry.name,
-                     hub::LicenseText(entry.license) ? "the text" : "where the text is"));
+    AddFact(text, "", license->summary);
+    AddFact(text, "",
+            fmt::format("gptoss show {} --license prints {}", entry.name,
+                        hub::LicenseText(entry.license) ? "the text" : "where the text is"));
   }
   return text;
 }

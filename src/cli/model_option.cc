@@ -22,7 +22,6 @@ namespace gptoss::cli {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr std::string_view kDemo = "demo";
 
 Result<SelectedModel> Installed(const hub::Manifest& manifest, bool chosen) {
   GPTOSS_CHECK_OK(hub::RequireIntact(manifest));
@@ -43,7 +42,7 @@ Result<SelectedModel> Named(const std::string& text) {
   std::error_code error;
   const SelectedModel as_path{.kind = SelectedModel::Kind::kPath, .name = text, .path = path, .chosen = true};
   if (fs::exists(path, error) || LooksLikePath(text)) return as_path;
-  if (text == kDemo) return SelectedModel{.name = text, .chosen = true};
+  if (text == kDemoName) return SelectedModel{.name = text, .chosen = true};
   GPTOSS_TRY(const hub::ManifestStore installed, OpenInstalledModels());
   const auto manifest = installed.Find(text);
   if (manifest) return Installed(*manifest, true);
@@ -99,7 +98,7 @@ Result<SelectedModel> SelectModel(const std::string& model) {
     return selected;
   }
   GPTOSS_TRY(std::optional<SelectedModel> any, AnyInstalled());
-  return any ? std::move(*any) : SelectedModel{.name = std::string(kDemo)};
+  return any ? std::move(*any) : SelectedModel{.name = std::string(kDemoName)};
 }
 
 Result<Checkpoint> OpenSelected(const SelectedModel& selected) {

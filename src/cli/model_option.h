@@ -17,6 +17,8 @@ namespace gptoss::cli {
 // Adds -m/--model MODEL to a command.
 void AddModelOption(CLI::App& app, std::string& model);
 
+inline constexpr const char* kDemoName = "demo";
+
 struct SelectedModel {
   enum class Kind : std::uint8_t { kDemo, kPath, kInstalled };
   Kind kind = Kind::kDemo;

@@ -9,7 +9,6 @@ namespace gptoss::cli {
 namespace {
 
 constexpr std::string_view kThinking = "thinking…";
-constexpr std::string_view kEraseLine = "\r\x1b[2K";
 
 std::string_view ChunkType(StreamChunk::Channel channel) {
   switch (channel) {

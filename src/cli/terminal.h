@@ -9,6 +9,8 @@
 
 namespace gptoss::cli {
 
+inline constexpr std::string_view kEraseLine = "\r\x1b[2K";
+
 // One file descriptor, unbuffered: what is written is out. Not thread-safe; not the owner of the descriptor.
 class Output {
  public:

@@ -16,7 +16,7 @@
 namespace gptoss::cli {
 namespace {
 
-struct Options {
+struct TokenizeOptions {
   std::string file, model;
   bool decode = false, jsonl = false;
 };
@@ -39,7 +39,7 @@ Result<Json> Decode(const Tokenizer& tokenizer, const Json& input) {
   return Json(tokenizer.Decode(ids));
 }
 
-Status RunLines(const Tokenizer& tokenizer, const Options& options, int& exit_code) {
+Status RunLines(const Tokenizer& tokenizer, const TokenizeOptions& options, int& exit_code) {
   for (std::string line; std::getline(std::cin, line);) {
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     const auto input = ParseJson(line);
@@ -53,7 +53,7 @@ Status RunLines(const Tokenizer& tokenizer, const Options& options, int& exit_co
   return {};
 }
 
-Status Run(const Options& options, int& exit_code) {
+Status Run(const TokenizeOptions& options, int& exit_code) {
   GPTOSS_TRY(const auto tokenizer, OpenSelectedTokenizer(options.file, options.model));
   if (options.jsonl) return RunLines(*tokenizer, options, exit_code);
   GPTOSS_TRY(const std::string text, ReadAll(STDIN_FILENO));
@@ -72,7 +72,7 @@ Status Run(const Options& options, int& exit_code) {
 void AddTokenizeCommand(CLI::App& app, int& exit_code) {
   CLI::App* command =
       app.add_subcommand("tokenize", "Text on stdin -> token ids as a JSON array; --decode the other way");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<TokenizeOptions>();
   AddTokenizerOptions(*command, options->file, options->model);
   command->add_flag("-d,--decode", options->decode, "a JSON array of ids on stdin -> text");
   command->add_flag(

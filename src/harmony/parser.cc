@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "base/text.h"
 #include "harmony/header.h"
 
 namespace gptoss::harmony {
@@ -20,8 +21,6 @@ Route RouteOf(const ParsedMessage& m) {
   if (m.channel == "commentary") return Route::kPreamble;
   return Route::kUnchannelled;
 }
-
-bool Blank(std::string_view text) { return text.find_first_not_of(" \t\r\n\v\f") == std::string_view::npos; }
 
 }  // namespace
 
@@ -117,7 +116,7 @@ struct StreamParser::State {
         }
         break;
       case Where::kBetween:
-        if (stray.empty() || Blank(stray)) {
+        if (stray.empty() || IsBlank(stray)) {
           if (id != special.end_of_text) flags.insert("stray_stop");
           stray.clear();
         } else {
@@ -170,7 +169,7 @@ struct StreamParser::State {
       BeginHeader(role);
     } else if (where == Where::kBetween) {
       flags.insert("missing_start");
-      BeginHeader(stray.empty() || Blank(stray) ? "assistant" : "");
+      BeginHeader(stray.empty() || IsBlank(stray) ? "assistant" : "");
       header.parts[0].text = std::exchange(stray, {});
     }
     AddPart(HeaderParts::Part::Kind::kChannel);
@@ -183,7 +182,7 @@ struct StreamParser::State {
     }
     if (where == Where::kBetween) {
       flags.insert("missing_start");
-      BeginHeader(stray.empty() || Blank(stray) ? "assistant" : "");
+      BeginHeader(stray.empty() || IsBlank(stray) ? "assistant" : "");
       header.parts[0].text = std::exchange(stray, {});
     }
     Header parsed = ParseHeader(header, header_role, true, flags);
@@ -306,7 +305,7 @@ struct StreamParser::State {
   // Text between messages: blanks are dropped, anything else is kept without a channel.
   void Stray() {
     const std::string text = std::exchange(stray, {});
-    if (Blank(text)) return;
+    if (IsBlank(text)) return;
     flags.insert("stray_text");
     HeaderParts parts;
     parts.parts.push_back({HeaderParts::Part::Kind::kRole, text});

@@ -21,23 +21,13 @@ namespace gptoss::hub {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr std::size_t kChunk = std::size_t{1} << 20;
-
-std::unexpected<Error> FailErrno(const char* doing, const fs::path& path) {
-  const int error = errno;
-  ErrorCode code = ErrorCode::kUnavailable;
-  if (error == ENOENT || error == ENOTDIR) code = ErrorCode::kNotFound;
-  if (error == EACCES || error == EPERM || error == EROFS) code = ErrorCode::kPermissionDenied;
-  if (error == ENOSPC || error == EDQUOT || error == EFBIG) code = ErrorCode::kResourceExhausted;
-  if (error == EEXIST) code = ErrorCode::kAlreadyExists;
-  return Fail(code, fmt::format("cannot {} {}: {}", doing, path.string(), std::strerror(error)));
-}
+constexpr std::size_t kArchiveBytes = std::size_t{1} << 20;
 
 class File {
  public:
   static Result<File> Open(const fs::path& path, int flags) {
     const int fd = ::open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK, 0644);
-    if (fd < 0) return FailErrno((flags & O_CREAT) != 0 ? "write" : "open", path);
+    if (fd < 0) return FailErrno((flags & O_CREAT) != 0 ? "write" : "open", path, errno);
     return File(fd, path);
   }
   File(File&& other) noexcept : fd_(std::exchange(other.fd_, -1)), path_(std::move(other.path_)) {}
@@ -49,20 +39,20 @@ class File {
     while (true) {
       const ssize_t got = ::read(fd_, into.data(), into.size());
       if (got >= 0) return static_cast<std::size_t>(got);
-      if (errno != EINTR) return FailErrno("read", path_);
+      if (errno != EINTR) return FailErrno("read", path_, errno);
     }
   }
   Status Write(std::span<const std::byte> bytes) {
     while (!bytes.empty()) {
       const ssize_t written = ::write(fd_, bytes.data(), bytes.size());
       if (written < 0 && errno == EINTR) continue;
-      if (written < 0) return FailErrno("write", path_);
+      if (written < 0) return FailErrno("write", path_, errno);
       bytes = bytes.subspan(static_cast<std::size_t>(written));
     }
     return {};
   }
   Status Sync() {
-    if (::fsync(fd_) != 0) return FailErrno("sync", path_);
+    if (::fsync(fd_) != 0) return FailErrno("sync", path_, errno);
     return {};
   }
 
@@ -94,7 +84,7 @@ Status CopyChecked(const Manifest& manifest, const ManifestFile& file, const Byt
   progress.SetFile(file.path);
   GPTOSS_TRY(File source, File::Open(manifest.folder / file.path, O_RDONLY));
   ContentHasher hasher(file.hash.is_sha256(), file.size);
-  std::vector<std::byte> buffer(kChunk);
+  std::vector<std::byte> buffer(kArchiveBytes);
   std::uint64_t done = 0;
   while (true) {
     if (cancel.cancelled()) return Fail(ErrorCode::kCancelled, "stopped; nothing was exported");
@@ -149,7 +139,7 @@ Status MoveIntoPlace(const fs::path& from, const fs::path& target) {
   std::error_code error;
   if (fs::exists(fs::symlink_status(target, error)))
     return Fail(ErrorCode::kAlreadyExists, fmt::format("{} has appeared meanwhile", target.string()));
-  if (::rename(from.c_str(), target.c_str()) != 0) return FailErrno("rename to", target);
+  if (::rename(from.c_str(), target.c_str()) != 0) return FailErrno("rename to", target, errno);
   return {};
 }
 
@@ -166,7 +156,7 @@ bool LeadsOut(const std::string& path) {
 
 Status UnpackEntries(TarReader& reader, const fs::path& folder, ByteProgress& progress,
                      const CancelToken& cancel) {
-  std::vector<std::byte> buffer(kChunk);
+  std::vector<std::byte> buffer(kArchiveBytes);
   while (true) {
     GPTOSS_TRY(const std::optional<TarEntry> entry, reader.Next());
     if (!entry) return {};
@@ -198,7 +188,7 @@ Status ExportToFolder(const Manifest& manifest, const fs::path& destination, con
                       const CancelToken& cancel) {
   GPTOSS_TRY(const fs::path target, PrepareExport(manifest, destination));
   const fs::path work = Beside(target);
-  if (::mkdir(work.c_str(), 0755) != 0) return FailErrno("make", work);
+  if (::mkdir(work.c_str(), 0755) != 0) return FailErrno("make", work, errno);
   Unfinished unfinished(work);
   ByteProgress progress(TotalBytes(manifest), "exporting", observer);
   for (const ManifestFile& file : manifest.files) {
@@ -246,7 +236,7 @@ Result<fs::path> UnpackTar(const fs::path& tar, const fs::path& folder, const Pr
   GPTOSS_TRY(File file, File::Open(tar, O_RDONLY));
   std::error_code error;
   const std::uint64_t size = fs::file_size(tar, error);
-  if (::mkdir(folder.c_str(), 0700) != 0) return FailErrno("make", folder);
+  if (::mkdir(folder.c_str(), 0700) != 0) return FailErrno("make", folder, errno);
   Unfinished unfinished(folder);
   ByteProgress progress(error ? 0 : size, "unpacking", observer);
   TarReader reader([&](std::span<std::byte> into) { return file.Read(into); });

@@ -3,7 +3,7 @@
 namespace gptoss::hub {
 namespace {
 constexpr auto kBetween = std::chrono::milliseconds(100);
-constexpr auto kWindow = std::chrono::seconds(3);  // the speed is that of the last seconds
+constexpr auto kProgressWindow = std::chrono::seconds(3);  // the speed is that of the last seconds
 }  // namespace
 
 ByteProgress::ByteProgress(std::uint64_t total_bytes, std::string state, ProgressObserver observer)
@@ -27,7 +27,7 @@ void ByteProgress::Add(std::uint64_t bytes) {
     if (!observer_ || (now - told_ < kBetween && progress_.done_bytes < progress_.total_bytes)) return;
     told_ = now;
     window_.emplace_back(now, progress_.done_bytes);
-    while (window_.size() > 2 && now - window_.front().first > kWindow) window_.pop_front();
+    while (window_.size() > 2 && now - window_.front().first > kProgressWindow) window_.pop_front();
     const double seconds = std::chrono::duration<double>(now - window_.front().first).count();
     if (seconds > 0)
       progress_.bytes_per_second =

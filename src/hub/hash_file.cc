@@ -8,6 +8,7 @@
 #include <cstring>
 #include <vector>
 
+#include "base/file.h"
 #include "hub/byte_sum.h"
 #include "hub/transfer.h"
 
@@ -23,22 +24,14 @@ struct Closer {
   }
 };
 
-std::unexpected<Error> FailErrno(const char* doing, const std::filesystem::path& path) {
-  const int error = errno;
-  const ErrorCode code = error == ENOENT || error == ENOTDIR ? ErrorCode::kNotFound
-                         : error == EACCES || error == EPERM ? ErrorCode::kPermissionDenied
-                                                             : ErrorCode::kUnavailable;
-  return Fail(code, fmt::format("cannot {} {}: {}", doing, path.string(), std::strerror(error)));
-}
-
 }  // namespace
 
 Result<ContentHash> HashFile(const std::filesystem::path& path, bool sha256, const CancelToken& cancel,
                              const std::function<void(std::uint64_t)>& on_bytes) {
   const Closer file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-  if (file.fd < 0) return FailErrno("open", path);
+  if (file.fd < 0) return FailErrno("open", path, errno);
   struct stat info{};
-  if (::fstat(file.fd, &info) != 0) return FailErrno("look at", path);
+  if (::fstat(file.fd, &info) != 0) return FailErrno("look at", path, errno);
   if (!S_ISREG(info.st_mode))
     return Fail(ErrorCode::kInvalidArgument, fmt::format("{} is not a regular file", path.string()));
 #if defined(POSIX_FADV_SEQUENTIAL)
@@ -50,7 +43,7 @@ Result<ContentHash> HashFile(const std::filesystem::path& path, bool sha256, con
     if (cancel.cancelled()) return Fail(ErrorCode::kCancelled, "stopped while reading " + path.string());
     const ssize_t got = ::read(file.fd, buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return FailErrno("read", path);
+    if (got < 0) return FailErrno("read", path, errno);
     if (got == 0) break;
     hasher.Update(std::span(buffer).first(static_cast<std::size_t>(got)));
     if (on_bytes) on_bytes(static_cast<std::uint64_t>(got));

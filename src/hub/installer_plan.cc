@@ -10,15 +10,12 @@
 #include "hub/disk.h"
 #include "hub/installer_parts.h"
 #include "hub/part_name.h"
+#include "hub/request_policy.h"
 
 namespace gptoss::hub {
 namespace {
 
 constexpr std::size_t kShownNames = 12;
-
-bool IsTransient(const Error& error) {
-  return error.code == ErrorCode::kUnavailable || error.code == ErrorCode::kDeadlineExceeded;
-}
 
 std::string SomeNames(const std::vector<FileEntry>& files) {
   std::string names;

@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t kSmallFile = 1'000'000;
+constexpr std::uint64_t kWorthFinding = 1'000'000;
 constexpr int kMaxEntries = 20'000, kMaxDepth = 5;
 constexpr std::size_t kMaxCandidates = 4;
 
@@ -28,7 +28,7 @@ class Finder {
  public:
   explicit Finder(const std::vector<FileEntry>& files) : files_(files) {
     for (std::size_t i = 0; i < files.size(); ++i)
-      if (files[i].size >= kSmallFile) by_size_.emplace(files[i].size, i);
+      if (files[i].size >= kWorthFinding) by_size_.emplace(files[i].size, i);
   }
 
   void LookInHubCache(const fs::path& root) {

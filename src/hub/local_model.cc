@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 bool IsHidden(const fs::path& path) { return path.filename().string().starts_with("."); }
 
-Result<std::vector<ManifestFile>> FilesBelow(const fs::path& folder) {
+Result<std::vector<ManifestFile>> WeighedFilesBelow(const fs::path& folder) {
   std::vector<ManifestFile> files;
   std::error_code error;
   for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
@@ -73,7 +73,7 @@ Result<Manifest> ManifestOfLocalModel(const fs::path& path, std::string_view pro
   std::error_code error;
   if (fs::is_directory(path, error)) {
     manifest.folder = path;
-    GPTOSS_TRY(manifest.files, FilesBelow(path));
+    GPTOSS_TRY(manifest.files, WeighedFilesBelow(path));
   } else {
     manifest.folder = path.parent_path();
     GPTOSS_TRY(manifest.files, OneModel(path));

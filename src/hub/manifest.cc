@@ -15,9 +15,9 @@ namespace gptoss::hub {
 namespace {
 
 constexpr std::uint64_t kMaxFileBytes = 4ULL << 40;
-constexpr std::size_t kMaxFiles = 100'000;
+constexpr std::size_t kMaxManifestFiles = 100'000;
 
-std::unexpected<Error> Broken(std::string what) {
+std::unexpected<Error> BrokenManifest(std::string what) {
   return Fail(ErrorCode::kDataLoss, fmt::format("not a manifest of gptoss: {}", what));
 }
 
@@ -40,16 +40,17 @@ bool StaysInside(std::string_view path) {
 }
 
 Result<ManifestFile> ParseFile(const Json& object) {
-  if (!object.is_object()) return Broken("an entry of 'files' is no object");
+  if (!object.is_object()) return BrokenManifest("an entry of 'files' is no object");
   ManifestFile file;
   file.path = TextOf(object, "path");
-  if (!StaysInside(file.path)) return Broken(fmt::format("'{}' is no name of a file", file.path));
+  if (!StaysInside(file.path)) return BrokenManifest(fmt::format("'{}' is no name of a file", file.path));
   const auto size = object.find("size");
   if (size == object.end() || !size->is_number_unsigned() || size->get<std::uint64_t>() > kMaxFileBytes)
-    return Broken(fmt::format("{} has no sensible size", file.path));
+    return BrokenManifest(fmt::format("{} has no sensible size", file.path));
   file.size = size->get<std::uint64_t>();
   file.hash.hex = TextOf(object, "hash");
-  if (!IsHash(file.hash.hex)) return Broken(fmt::format("{} has no hash of 40 or 64 digits", file.path));
+  if (!IsHash(file.hash.hex))
+    return BrokenManifest(fmt::format("{} has no hash of 40 or 64 digits", file.path));
   file.role = RoleOf(file.path);
   const auto time = object.find("mtime_ns");
   if (time != object.end() && time->is_number_integer()) file.mtime_ns = time->get<std::int64_t>();
@@ -139,12 +140,12 @@ std::string ManifestToJson(const Manifest& manifest) {
 
 Result<Manifest> ParseManifest(std::string_view json) {
   auto parsed = ParseJson(json);
-  if (!parsed) return Broken(parsed.error().message);
+  if (!parsed) return BrokenManifest(parsed.error().message);
   const Json& root = *parsed;
-  if (!root.is_object()) return Broken("no JSON object");
+  if (!root.is_object()) return BrokenManifest("no JSON object");
   const auto schema = root.find("schema");
   if (schema == root.end() || !schema->is_number_unsigned() || schema->get<std::uint64_t>() == 0)
-    return Broken("'schema' is missing");
+    return BrokenManifest("'schema' is missing");
   if (schema->get<std::uint64_t>() > kManifestSchema)
     return Fail(ErrorCode::kUnsupported,
                 fmt::format("written by a newer gptoss (schema {}; this one reads up to {}); update gptoss",
@@ -154,8 +155,8 @@ Result<Manifest> ParseManifest(std::string_view json) {
   manifest.repository = TextOf(root, "repository");
   manifest.revision = TextOf(root, "revision");
   manifest.commit = TextOf(root, "commit");
-  if (manifest.model.empty()) return Broken("'model' is missing");
-  if (!manifest.commit.empty() && !IsHash(manifest.commit)) return Broken("'commit' is no commit");
+  if (manifest.model.empty()) return BrokenManifest("'model' is missing");
+  if (!manifest.commit.empty() && !IsHash(manifest.commit)) return BrokenManifest("'commit' is no commit");
   // Schema 1 has neither: empty stands for what an install without patterns takes.
   manifest.include = TextsOf(root, "include");
   manifest.exclude = TextsOf(root, "exclude");
@@ -171,8 +172,8 @@ Result<Manifest> ParseManifest(std::string_view json) {
   manifest.verified_at = TextOf(root, "verified_at");
   manifest.verified_by = TextOf(root, "verified_by");
   const auto files = root.find("files");
-  if (files == root.end() || !files->is_array() || files->empty()) return Broken("it names no files");
-  if (files->size() > kMaxFiles) return Broken("it names more than 100,000 files");
+  if (files == root.end() || !files->is_array() || files->empty()) return BrokenManifest("it names no files");
+  if (files->size() > kMaxManifestFiles) return BrokenManifest("it names more than 100,000 files");
   manifest.files.reserve(files->size());
   for (const Json& object : *files) {
     GPTOSS_TRY(ManifestFile file, ParseFile(object));

@@ -17,6 +17,7 @@ namespace gptoss::hub {
 
 // 1: without include and exclude.  2: with them, so that an update fetches the files that were asked for.
 inline constexpr int kManifestSchema = 2;
+inline constexpr std::uint64_t kMaxManifestBytes = 64ULL << 20;
 // The manifest that an exported folder carries, so that the other machine can verify it.
 inline constexpr std::string_view kExportedManifest = "gptoss-manifest.json";
 

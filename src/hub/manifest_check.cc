@@ -27,7 +27,7 @@ namespace {
 
 constexpr std::string_view kTokenizer = "tokenizer.json";
 constexpr std::string_view kTemplate = "chat_template.jinja";
-constexpr int kMaxHashers = 8;
+constexpr int kMaxCheckers = 8;
 
 enum class Trouble : std::uint8_t { kNone, kChanged, kMissing, kDamaged };
 struct Finding {
@@ -190,7 +190,7 @@ Result<IntegrityReport> FullCheck(const Manifest& manifest, const CancelToken& c
       }
     }
   };
-  const int wanted = std::min({UsableCpus(), kMaxHashers, static_cast<int>(order.size())});
+  const int wanted = std::min({UsableCpus(), kMaxCheckers, static_cast<int>(order.size())});
   {
     std::vector<std::jthread> others;
     for (int i = 1; i < wanted; ++i) others.emplace_back(work);

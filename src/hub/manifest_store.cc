@@ -13,8 +13,6 @@
 namespace gptoss::hub {
 namespace {
 
-constexpr std::uint64_t kMaxManifestBytes = 64ULL << 20;
-
 // Readable, and never the same for two models, on a disk that ignores the case of letters either.
 std::string FileName(std::string_view model) {
   std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a

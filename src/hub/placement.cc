@@ -18,7 +18,7 @@ namespace gptoss::hub {
 namespace {
 
 constexpr std::string_view kCopyMark = ".gptoss-copy-";
-constexpr unsigned kMaxHashers = 4;
+constexpr unsigned kMaxPlacers = 4;
 constexpr std::chrono::milliseconds kTellEvery{100};
 
 // What a process that died in the middle left. Under the blob's lock.
@@ -106,7 +106,7 @@ Result<std::set<std::string>> FindDamaged(const std::vector<PresentFile>& files,
     }
   };
   const unsigned threads =
-      std::min<unsigned>({std::max(1U, std::thread::hardware_concurrency()), kMaxHashers,
+      std::min<unsigned>({std::max(1U, std::thread::hardware_concurrency()), kMaxPlacers,
                           static_cast<unsigned>(std::max<std::size_t>(files.size(), 1))});
   {
     std::vector<std::jthread> others;

@@ -6,7 +6,7 @@ namespace gptoss::hub {
 namespace {
 
 using Seconds = std::chrono::duration<double>;
-constexpr Seconds kWindow{5};
+constexpr Seconds kSpeedWindow{5};
 constexpr int kSettlePart = 3;  // of a trial: a new connection takes a while to come to speed
 constexpr std::chrono::seconds kHold{20};
 constexpr double kWorthMore = 1.08;   // one connection more has to bring this
@@ -16,7 +16,7 @@ constexpr double kWorthFewer = 0.97;  // one less may cost this
 
 void SpeedMeter::Observe(SteadyTime now, std::uint64_t bytes) {
   samples_.push_back({now, bytes});
-  while (samples_.size() > 2 && now - samples_.front().time > kWindow) samples_.pop_front();
+  while (samples_.size() > 2 && now - samples_.front().time > kSpeedWindow) samples_.pop_front();
   const double rate = bytes_per_second();
   smooth_ = smooth_ <= 0 ? rate : smooth_ + (rate - smooth_) * 0.02;
 }

@@ -12,19 +12,19 @@
 namespace gptoss::hub {
 namespace {
 
-constexpr std::size_t kBlock = 512;
+constexpr std::size_t kTarBlock = 512;
 constexpr std::uint64_t kMaxText = 1 << 16;                // a pax header or a long name
 constexpr std::uint64_t kMaxOctalSize = (1ULL << 33) - 1;  // eleven octal digits
-constexpr std::uint64_t kMaxSize = 1ULL << 50;
-using Block = std::array<char, kBlock>;
+constexpr std::uint64_t kMaxTarSize = 1ULL << 50;
+using TarBlock = std::array<char, kTarBlock>;
 
-std::unexpected<Error> Broken(std::string_view what) {
+std::unexpected<Error> BrokenTar(std::string_view what) {
   return Fail(ErrorCode::kDataLoss, fmt::format("not a whole tar archive: {}", what));
 }
 
-std::uint64_t PaddingOf(std::uint64_t size) { return (kBlock - size % kBlock) % kBlock; }
+std::uint64_t PaddingOf(std::uint64_t size) { return (kTarBlock - size % kTarBlock) % kTarBlock; }
 
-std::string_view Field(const Block& block, std::size_t at, std::size_t length) {
+std::string_view Field(const TarBlock& block, std::size_t at, std::size_t length) {
   const std::string_view field(block.data() + at, length);
   return field.substr(0, std::min(field.find('\0'), length));
 }
@@ -40,7 +40,7 @@ std::optional<std::uint64_t> Octal(std::string_view field) {
 }
 
 // Sizes beyond eleven octal digits: GNU writes the number itself, its first byte 0x80.
-std::optional<std::uint64_t> SizeOf(const Block& block) {
+std::optional<std::uint64_t> SizeOf(const TarBlock& block) {
   const auto* bytes = reinterpret_cast<const unsigned char*>(block.data()) + 124;
   if (bytes[0] != 0x80) return Octal(Field(block, 124, 12));
   std::uint64_t value = 0;
@@ -51,9 +51,9 @@ std::optional<std::uint64_t> SizeOf(const Block& block) {
   return value;
 }
 
-std::uint64_t ChecksumOf(const Block& block) {
+std::uint64_t ChecksumOf(const TarBlock& block) {
   std::uint64_t sum = 0;
-  for (std::size_t i = 0; i < kBlock; ++i)
+  for (std::size_t i = 0; i < kTarBlock; ++i)
     sum += i >= 148 && i < 156 ? ' ' : static_cast<unsigned char>(block[i]);
   return sum;
 }
@@ -89,7 +89,7 @@ std::string PaxRecord(std::string_view key, std::string_view value) {
 Status TarReader::ReadExactly(std::span<std::byte> into) {
   while (!into.empty()) {
     GPTOSS_TRY(const std::size_t got, source_(into));
-    if (got == 0) return Broken("it ends in the middle");
+    if (got == 0) return BrokenTar("it ends in the middle");
     into = into.subspan(got);
   }
   return {};
@@ -106,7 +106,7 @@ Status TarReader::Skip(std::uint64_t bytes) {
 }
 
 Result<std::string> TarReader::ReadText(std::uint64_t size) {
-  if (size > kMaxText) return Broken("a name of more than 64 kB");
+  if (size > kMaxText) return BrokenTar("a name of more than 64 kB");
   std::string text(static_cast<std::size_t>(size), '\0');
   GPTOSS_CHECK_OK(ReadExactly(std::as_writable_bytes(std::span(text))));
   GPTOSS_CHECK_OK(Skip(PaddingOf(size)));
@@ -118,13 +118,13 @@ Result<std::optional<TarEntry>> TarReader::Next() {
   left_ = padding_ = 0;
   std::optional<std::string> name, size_text;
   while (true) {
-    Block block{};
+    TarBlock block{};
     GPTOSS_CHECK_OK(ReadExactly(std::as_writable_bytes(std::span(block))));
     if (std::ranges::all_of(block, [](char c) { return c == 0; })) return std::nullopt;
     const auto checksum = Octal(Field(block, 148, 8));
-    if (!checksum || *checksum != ChecksumOf(block)) return Broken("a header's checksum is wrong");
+    if (!checksum || *checksum != ChecksumOf(block)) return BrokenTar("a header's checksum is wrong");
     std::optional<std::uint64_t> size = SizeOf(block);
-    if (!size || *size > kMaxSize) return Broken("a size makes no sense");
+    if (!size || *size > kMaxTarSize) return BrokenTar("a size makes no sense");
     const char type = block[156];
     if (type == 'x' || type == 'g' || type == 'L') {
       GPTOSS_TRY(const std::string text, ReadText(*size));
@@ -145,7 +145,8 @@ Result<std::optional<TarEntry>> TarReader::Next() {
       std::uint64_t value = 0;
       const char* last = size_text->data() + size_text->size();
       const auto [end, error] = std::from_chars(size_text->data(), last, value);
-      if (error != std::errc() || end != last || value > kMaxSize) return Broken("a size makes no sense");
+      if (error != std::errc() || end != last || value > kMaxTarSize)
+        return BrokenTar("a size makes no sense");
       size = value;
     }
     if (type == '5') {
@@ -167,13 +168,13 @@ Result<std::size_t> TarReader::Read(std::span<std::byte> into) {
   into = into.first(static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), left_)));
   if (into.empty()) return std::size_t{0};
   GPTOSS_TRY(const std::size_t got, source_(into));
-  if (got == 0) return Broken("it ends in the middle of a file");
+  if (got == 0) return BrokenTar("it ends in the middle of a file");
   left_ -= got;
   return got;
 }
 
 Status TarWriter::Header(std::string_view path, std::uint64_t size, char type) {
-  Block block{};
+  TarBlock block{};
   const auto put = [&](std::size_t at, std::string_view text) {
     std::memcpy(block.data() + at, text.data(), text.size());
   };
@@ -192,7 +193,7 @@ Status TarWriter::Header(std::string_view path, std::uint64_t size, char type) {
 }
 
 Status TarWriter::Pad(std::uint64_t size) {
-  static constexpr Block kZeros{};
+  static constexpr TarBlock kZeros{};
   return sink_(std::as_bytes(std::span(kZeros).first(static_cast<std::size_t>(PaddingOf(size)))));
 }
 
@@ -212,7 +213,7 @@ Status TarWriter::Begin(std::string_view path, std::uint64_t size) {
 Status TarWriter::End() { return Pad(size_); }
 
 Status TarWriter::Finish() {
-  static constexpr std::array<char, 2 * kBlock> kEnd{};
+  static constexpr std::array<char, 2 * kTarBlock> kEnd{};
   return sink_(std::as_bytes(std::span(kEnd)));
 }
 

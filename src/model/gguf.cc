@@ -151,14 +151,14 @@ bool ReadValue(Reader& in, GgufValue& out) {
   return !in.failed();
 }
 
-struct TypeInfo {
+struct GgufType {
   TensorType type;
   std::string_view name;
   std::int64_t block;  // elements
   std::int64_t bytes;  // per block
 };
 
-TypeInfo TypeOf(std::uint32_t id) {
+GgufType GgufTypeOf(std::uint32_t id) {
   switch (id) {
     case 0:
       return {TensorType::kF32, "F32", 1, 4};
@@ -175,10 +175,6 @@ TypeInfo TypeOf(std::uint32_t id) {
   }
 }
 
-std::unexpected<Error> Damaged(const MappedFile& file, std::string_view what) {
-  return Fail(ErrorCode::kDataLoss, fmt::format("{}: {}", file.name(), what));
-}
-
 struct Pending {
   Tensor tensor;
   std::uint64_t offset;
@@ -192,15 +188,15 @@ Result<Pending> ReadTensorInfo(const MappedFile& file, Reader& in) {
   tensor.file = file.name();
   const auto dimensions = in.Number<std::uint32_t>();
   if (in.failed() || dimensions > 4)
-    return Damaged(file, fmt::format("tensor {}: bad number of dimensions", tensor.name));
+    return DamagedFile(file, fmt::format("tensor {}: bad number of dimensions", tensor.name));
   for (std::uint32_t i = 0; i < dimensions; ++i) {
     tensor.shape.push_back(std::bit_cast<std::int64_t>(in.Number<std::uint64_t>()));
   }
   std::ranges::reverse(tensor.shape);
   const auto id = in.Number<std::uint32_t>();
   pending.offset = in.Number<std::uint64_t>();
-  if (in.failed()) return Damaged(file, "ends inside the list of tensors: incomplete");
-  const TypeInfo type = TypeOf(id);
+  if (in.failed()) return DamagedFile(file, "ends inside the list of tensors: incomplete");
+  const GgufType type = GgufTypeOf(id);
   if (type.block == 0) {
     return Fail(
         ErrorCode::kUnsupported,
@@ -213,7 +209,7 @@ Result<Pending> ReadTensorInfo(const MappedFile& file, Reader& in) {
   tensor.type_name = type.name;
   const std::int64_t count = ElementCount(tensor.shape);
   if (count < 0 || tensor.shape.empty() || tensor.shape.back() % type.block != 0) {
-    return Damaged(
+    return DamagedFile(
         file, fmt::format("tensor {} has the impossible shape {}", tensor.name, ShapeText(tensor.shape)));
   }
   pending.size = static_cast<std::uint64_t>(count / type.block * type.bytes);
@@ -228,17 +224,17 @@ Status PlaceTensors(const MappedFile& file, std::vector<Pending>& pending, std::
   for (Pending& p : pending) {
     const std::uint64_t room = data_begin <= bytes.size() ? bytes.size() - data_begin : 0;
     if (p.offset > room || p.size > room - p.offset) {
-      return Damaged(file,
-                     fmt::format("tensor {} claims bytes {}..{} of {} bytes of data: incomplete or damaged",
-                                 p.tensor.name, p.offset, p.offset + p.size, room));
+      return DamagedFile(
+          file, fmt::format("tensor {} claims bytes {}..{} of {} bytes of data: incomplete or damaged",
+                            p.tensor.name, p.offset, p.offset + p.size, room));
     }
     if (p.offset < end)
-      return Damaged(file, fmt::format("tensor {} overlaps the one before it", p.tensor.name));
+      return DamagedFile(file, fmt::format("tensor {} overlaps the one before it", p.tensor.name));
     end = p.offset + p.size;
     p.tensor.bytes = bytes.subspan(data_begin + p.offset, p.size);
     const std::string name = p.tensor.name;
     if (!out.emplace(name, std::move(p.tensor)).second) {
-      return Damaged(file, fmt::format("tensor {} is there twice", name));
+      return DamagedFile(file, fmt::format("tensor {} is there twice", name));
     }
   }
   return {};
@@ -250,7 +246,7 @@ Result<GgufFile> ReadGguf(const MappedFile& file) {
   Reader in(file);
   const auto magic = in.Number<std::uint32_t>();
   const auto version = in.Number<std::uint32_t>();
-  if (in.failed() || magic != 0x46554747) return Damaged(file, "not a GGUF file");
+  if (in.failed() || magic != 0x46554747) return DamagedFile(file, "not a GGUF file");
   if (version != 2 && version != 3) {
     return Fail(ErrorCode::kUnsupported,
                 fmt::format("{}: GGUF version {}; 2 and 3 are supported", file.name(), version));
@@ -258,15 +254,15 @@ Result<GgufFile> ReadGguf(const MappedFile& file) {
   const auto tensors = in.Number<std::uint64_t>(), entries = in.Number<std::uint64_t>();
   // A tensor's entry takes at least 24 bytes, a metadata entry at least 12.
   if (in.failed() || tensors > in.left() / 24 || entries > in.left() / 12) {
-    return Damaged(file, "the header counts more entries than the file can hold");
+    return DamagedFile(file, "the header counts more entries than the file can hold");
   }
   GgufFile gguf;
   for (std::uint64_t i = 0; i < entries; ++i) {
     const std::string_view key = in.String();
     GgufValue value;
     if (in.failed() || !ReadValue(in, value)) {
-      return Damaged(file,
-                     fmt::format("metadata entry {} ({}) is damaged or incomplete", i, key.substr(0, 80)));
+      return DamagedFile(
+          file, fmt::format("metadata entry {} ({}) is damaged or incomplete", i, key.substr(0, 80)));
     }
     gguf.metadata.insert_or_assign(std::string(key), std::move(value));
   }
@@ -274,7 +270,7 @@ Result<GgufFile> ReadGguf(const MappedFile& file) {
   if (const auto it = gguf.metadata.find("general.alignment"); it != gguf.metadata.end()) {
     const auto* given = std::get_if<std::int64_t>(&it->second.value);
     if (given == nullptr || *given < 1 || *given > 65536)
-      return Damaged(file, "general.alignment is no alignment");
+      return DamagedFile(file, "general.alignment is no alignment");
     alignment = static_cast<std::uint64_t>(*given);
   }
   std::vector<Pending> pending;

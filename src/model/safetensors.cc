@@ -14,13 +14,13 @@ namespace {
 
 constexpr std::uint64_t kMaxHeader = 100'000'000;  // the reference reader's own limit
 
-struct TypeInfo {
+struct ElementType {
   TensorType type;
   std::int64_t size;  // bytes per element; 0: a type we know no size of
 };
 
-TypeInfo TypeOf(std::string_view name) {
-  static constexpr std::pair<std::string_view, TypeInfo> kTypes[] = {
+ElementType ElementTypeOf(std::string_view name) {
+  static constexpr std::pair<std::string_view, ElementType> kTypes[] = {
       {"U8", {TensorType::kU8, 1}},     {"I8", {TensorType::kI8, 1}},     {"U32", {TensorType::kU32, 4}},
       {"I32", {TensorType::kI32, 4}},   {"F32", {TensorType::kF32, 4}},   {"F16", {TensorType::kF16, 2}},
       {"BF16", {TensorType::kBF16, 2}}, {"F64", {TensorType::kOther, 8}}, {"I64", {TensorType::kOther, 8}},
@@ -32,16 +32,12 @@ TypeInfo TypeOf(std::string_view name) {
   return {TensorType::kOther, 0};
 }
 
-std::unexpected<Error> Damaged(const MappedFile& file, std::string_view what) {
-  return Fail(ErrorCode::kDataLoss, fmt::format("{}: {}", file.name(), what));
-}
-
 Result<Tensor> ReadEntry(const MappedFile& file, const std::string& name, const Json& entry,
                          std::span<const std::byte> data) {
   if (!entry.is_object() || !entry.contains("dtype") || !entry["dtype"].is_string() ||
       !entry.contains("shape") || !entry["shape"].is_array() || !entry.contains("data_offsets") ||
       !entry["data_offsets"].is_array() || entry["data_offsets"].size() != 2) {
-    return Damaged(file, fmt::format("tensor {} lacks dtype, shape or two data_offsets", name));
+    return DamagedFile(file, fmt::format("tensor {} lacks dtype, shape or two data_offsets", name));
   }
   Tensor tensor;
   tensor.name = name;
@@ -49,28 +45,29 @@ Result<Tensor> ReadEntry(const MappedFile& file, const std::string& name, const 
   tensor.type_name = entry["dtype"].get<std::string>();
   for (const Json& dimension : entry["shape"]) {
     if (!dimension.is_number_unsigned() || dimension.get<std::uint64_t>() > (1ULL << 47)) {
-      return Damaged(file,
-                     fmt::format("tensor {} has a dimension that is no size: {}", name, DumpJson(dimension)));
+      return DamagedFile(
+          file, fmt::format("tensor {} has a dimension that is no size: {}", name, DumpJson(dimension)));
     }
     tensor.shape.push_back(dimension.get<std::int64_t>());
   }
   const Json& offsets = entry["data_offsets"];
   if (!offsets[0].is_number_unsigned() || !offsets[1].is_number_unsigned()) {
-    return Damaged(file, fmt::format("tensor {}: data_offsets are no sizes", name));
+    return DamagedFile(file, fmt::format("tensor {}: data_offsets are no sizes", name));
   }
   const auto begin = offsets[0].get<std::uint64_t>(), end = offsets[1].get<std::uint64_t>();
   if (begin > end || end > data.size()) {
-    return Damaged(
+    return DamagedFile(
         file, fmt::format("tensor {} claims bytes {}..{}, but the file has {} bytes of data: incomplete or "
                           "damaged",
                           name, begin, end, data.size()));
   }
-  const TypeInfo info = TypeOf(tensor.type_name);
+  const ElementType info = ElementTypeOf(tensor.type_name);
   tensor.type = info.type;
   const std::int64_t count = ElementCount(tensor.shape);
   if (count < 0 || (info.size > 0 && static_cast<std::uint64_t>(count * info.size) != end - begin)) {
-    return Damaged(file, fmt::format("tensor {} of shape {} and type {} has {} bytes, which does not match",
-                                     name, ShapeText(tensor.shape), tensor.type_name, end - begin));
+    return DamagedFile(
+        file, fmt::format("tensor {} of shape {} and type {} has {} bytes, which does not match", name,
+                          ShapeText(tensor.shape), tensor.type_name, end - begin));
   }
   tensor.bytes = data.subspan(begin, end - begin);
   return tensor;
@@ -95,31 +92,32 @@ std::int64_t ElementCount(std::span<const std::int64_t> shape) {
 
 Status ReadSafetensors(const MappedFile& file, TensorMap& tensors) {
   const std::span<const std::byte> bytes = file.bytes();
-  if (bytes.size() < 8) return Damaged(file, "too short for a safetensors file");
+  if (bytes.size() < 8) return DamagedFile(file, "too short for a safetensors file");
   std::uint64_t length = 0;
   std::memcpy(&length, bytes.data(), 8);  // little endian, as are all machines we run on
   if (length > kMaxHeader || length > bytes.size() - 8) {
-    return Damaged(
+    return DamagedFile(
         file, fmt::format("the header claims {} bytes, but {} follow: not a safetensors file, or incomplete",
                           length, bytes.size() - 8));
   }
   auto header = ParseJson(file.text().substr(8, length));
-  if (!header) return Damaged(file, fmt::format("header: {}", header.error().message));
-  if (!header->is_object()) return Damaged(file, "the header is no JSON object");
+  if (!header) return DamagedFile(file, fmt::format("header: {}", header.error().message));
+  if (!header->is_object()) return DamagedFile(file, "the header is no JSON object");
   std::vector<std::pair<const std::byte*, const Tensor*>> order;
   for (const auto& [name, entry] : header->items()) {
     if (name == "__metadata__") continue;
     GPTOSS_TRY(Tensor tensor, ReadEntry(file, name, entry, bytes.subspan(8 + length)));
     const auto [place, fresh] = tensors.emplace(name, std::move(tensor));
     if (!fresh)
-      return Damaged(file, fmt::format("tensor {} is there twice (also in {})", name, place->second.file));
+      return DamagedFile(file,
+                         fmt::format("tensor {} is there twice (also in {})", name, place->second.file));
     if (!place->second.bytes.empty()) order.emplace_back(place->second.bytes.data(), &place->second);
   }
   std::ranges::sort(order);
   for (std::size_t i = 1; i < order.size(); ++i) {
     const Tensor &before = *order[i - 1].second, &after = *order[i].second;
     if (before.bytes.data() + before.bytes.size() > after.bytes.data()) {
-      return Damaged(file, fmt::format("tensors {} and {} overlap", before.name, after.name));
+      return DamagedFile(file, fmt::format("tensors {} and {} overlap", before.name, after.name));
     }
   }
   return {};

@@ -1,5 +1,7 @@
 #include "net/http_session.h"
 
+#include "base/text.h"
+
 #include <fmt/format.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -101,15 +103,6 @@ bool CurlUsesOpenSsl() {
   return info->ssl_version != nullptr && std::strncmp(info->ssl_version, "OpenSSL/3", 9) == 0;
 }
 
-std::string_view Trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() &&
-         (text.back() == ' ' || text.back() == '\t' || text.back() == '\r' || text.back() == '\n')) {
-    text.remove_suffix(1);
-  }
-  return text;
-}
-
 // "HTTP/1.1 206 Partial Content" -> version and status.
 HttpHead ParseStatusLine(std::string_view line) {
   HttpHead head;
@@ -188,7 +181,7 @@ std::size_t HttpSession::TakeHeader(char* data, std::size_t size, std::size_t co
     return 0;
   }
   if (exchange.head_given) return bytes;  // trailers
-  const std::string_view line = Trim({data, bytes});
+  const std::string_view line = Trimmed({data, bytes});
   if (line.starts_with("HTTP/")) {
     exchange.head = ParseStatusLine(line);
   } else if (line.empty()) {
@@ -197,7 +190,7 @@ std::size_t HttpSession::TakeHeader(char* data, std::size_t size, std::size_t co
       if (!exchange.Give(exchange.sink->OnHead(exchange.head))) return 0;
     }
   } else if (const auto colon = line.find(':'); colon != std::string_view::npos) {
-    exchange.head.headers.emplace_back(Trim(line.substr(0, colon)), Trim(line.substr(colon + 1)));
+    exchange.head.headers.emplace_back(Trimmed(line.substr(0, colon)), Trimmed(line.substr(colon + 1)));
   }
   return bytes;
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/text.h"
 #include "harmony/render.h"
 #include "harmony/sampled_ids.h"
 #include "provider/continuation.h"
@@ -19,8 +20,6 @@ using harmony::StreamParser;
 
 // A turn of more messages than this is a loop: real turns have three or four.
 constexpr std::size_t kMaxTurnMessages = 64;
-
-bool Blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == std::string_view::npos; }
 
 std::string TextOf(const std::vector<ParsedMessage>& messages, Route route) {
   std::string text;
@@ -181,8 +180,8 @@ void Turn::Collect(const Try& attempt) {
     stats.error = attempt.stats.error;
   }
   result_.answer = TextOf(result_.messages, Route::kAnswer);
-  if (Blank(result_.answer)) result_.answer = TextOf(result_.messages, Route::kUnchannelled);
-  if (Blank(result_.answer)) result_.answer.clear();
+  if (IsBlank(result_.answer)) result_.answer = TextOf(result_.messages, Route::kUnchannelled);
+  if (IsBlank(result_.answer)) result_.answer.clear();
 }
 
 // How the turn ended; false when nothing came of it and the model should be asked to go on.
@@ -254,7 +253,7 @@ void Turn::Continue(const std::vector<TokenId>& prompt, harmony::ParserOptions p
   if (!second) return Refused(second.error());
   Collect(*second);
   if (Judge(*second)) return;
-  const bool preamble = !Blank(TextOf(result_.messages, Route::kPreamble));
+  const bool preamble = !IsBlank(TextOf(result_.messages, Route::kPreamble));
   result_.end = TurnEnd::kNoAnswer;
   result_.explanation = fmt::format(
       "the model {} and ended its turn without an answer, also when asked to go on; ask again or put the "

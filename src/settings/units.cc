@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/text.h"
 #include "base/utf8.h"
 
 namespace gptoss {
@@ -45,20 +46,7 @@ std::string Lowered(std::string_view text) {
   return out;
 }
 
-std::string_view Trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
 // For messages: what a user wrote, short and fit for a terminal.
-std::string Shown(std::string_view text) {
-  std::string out = ReplaceInvalidUtf8(text.substr(0, 60));
-  for (char& c : out)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-  return text.size() > 60 ? out + "…" : out;
-}
-
 // Takes the digits at the front; nullopt without any, or beyond 2^64 - 1.
 std::optional<std::uint64_t> TakeNumber(std::string_view& text) {
   if (text.empty() || !IsDigit(text.front())) return std::nullopt;
@@ -85,7 +73,7 @@ Result<Duration> ParseDuration(std::string_view text) {
   const auto bad = [&](std::string_view why) {
     return Fail(ErrorCode::kInvalidArgument,
                 fmt::format("'{}' is no length of time{}: write 500ms, 30s, 10m, 1h30m, 2d or never",
-                            Shown(text), why));
+                            Excerpt(text), why));
   };
   std::string_view rest = Trimmed(text);
   if (Lowered(rest) == "never") return Duration::Never();
@@ -126,7 +114,7 @@ Result<std::uint64_t> ParseBytes(std::string_view text) {
   const auto bad = [&](std::string_view why) {
     return Fail(
         ErrorCode::kInvalidArgument,
-        fmt::format("'{}' is no size{}: write 16GB, 1.5GB, 512MiB or a number of bytes", Shown(text), why));
+        fmt::format("'{}' is no size{}: write 16GB, 1.5GB, 512MiB or a number of bytes", Excerpt(text), why));
   };
   std::string_view rest = Trimmed(text);
   const auto whole = TakeNumber(rest);

@@ -8,28 +8,16 @@
 #include <functional>
 #include <optional>
 
+#include "base/text.h"
 #include "base/utf8.h"
 #include "settings/paths.h"
 
 namespace gptoss {
 namespace {
 
-std::string Shown(std::string_view text) {
-  std::string out = ReplaceInvalidUtf8(text.substr(0, 60));
-  for (char& c : out)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-  return text.size() > 60 ? out + "…" : out;
-}
-
 std::unexpected<Error> Refused(const Declaration& declaration, std::string_view text) {
   return Fail(ErrorCode::kInvalidArgument,
-              fmt::format("{} is {}; not '{}'", declaration.name, DescribeRange(declaration), Shown(text)));
-}
-
-std::string_view Trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
+              fmt::format("{} is {}; not '{}'", declaration.name, DescribeRange(declaration), Excerpt(text)));
 }
 
 template <typename T>
@@ -158,7 +146,7 @@ Status CheckSetting(const Declaration& declaration, const SettingValue& value) {
   if (declaration.name == "hub.endpoint" && !text.starts_with("https://") && !text.starts_with("http://"))
     return Fail(ErrorCode::kInvalidArgument,
                 fmt::format("{} is an address that begins with https:// (or http://); not '{}'",
-                            declaration.name, Shown(text)));
+                            declaration.name, Excerpt(text)));
   return {};
 }
 

@@ -6,6 +6,7 @@
 
 #include "agents/gptoss_20b/gptoss_session.h"
 #include "agents/ids.h"
+#include "base/text.h"
 
 namespace gptoss::agents {
 namespace {
@@ -18,12 +19,6 @@ constexpr std::string_view kSummaryRequest =
     "what was "
     "found out and decided, which files were changed and how, what remains to be done. Be complete and "
     "brief.";
-
-std::string_view Trimmed(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
 
 std::size_t Bytes(const harmony::Conversation& conversation) {
   std::size_t bytes = 0;

@@ -1,0 +1,20 @@
+// Small questions about text that several rooms ask. Any thread.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace gptoss {
+
+inline constexpr std::string_view kBlanks = " \t\r\n\v\f";
+
+// Nothing in it, or only `blanks`.
+bool IsBlank(std::string_view text, std::string_view blanks = kBlanks);
+// Without `blanks` at both ends; a view into `text`.
+std::string_view Trimmed(std::string_view text, std::string_view blanks = kBlanks);
+// What somebody wrote, for a message: at most `max_bytes` of it ("…" tells that there was more), valid UTF-8,
+// control characters as blanks.
+std::string Excerpt(std::string_view text, std::size_t max_bytes = 60);
+
+}  // namespace gptoss
