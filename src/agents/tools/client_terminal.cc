@@ -10,8 +10,6 @@
 namespace gptoss::agents {
 namespace {
 
-constexpr std::size_t kModelBytes = 24 << 10;  // what the model reads of a command's output
-
 Json OrNull(const auto& value) { return value ? Json(*value) : Json(nullptr); }
 
 }  // namespace
