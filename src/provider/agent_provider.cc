@@ -303,6 +303,12 @@ void Provider::Remember(const StreamDone& done, const TurnResult& result) {
 
 }  // namespace
 
+std::string PrometheusText(const GptOssAgentProvider& provider) {
+  const MemoryWatermark memory = provider.memory();
+  return PrometheusText(provider.metrics(), memory.weights, memory.kv, memory.scratch, memory.resident,
+                        provider.availability().state == ModelState::kReady);
+}
+
 Result<std::unique_ptr<GptOssAgentProvider>> GptOssAgentProvider::Create(
     ProviderOptions options, std::unique_ptr<ModelSource> source) {
   if (options.buffer_chunks == 0 || options.max_waiting_turns == 0 || options.max_sessions == 0) {

@@ -239,4 +239,8 @@ class GptOssAgentProvider {
   virtual std::string telemetry_problem() const = 0;
 };
 
+// The provider's counters and memory, now, in Prometheus' text format 0.0.4: what a server answers to a
+// scrape.
+std::string PrometheusText(const GptOssAgentProvider& provider);
+
 }  // namespace gptoss
