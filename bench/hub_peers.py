@@ -166,7 +166,7 @@ class Link:
         self.close_spaces()
 
 
-def programs(gptoss, endpoint, cdn, repos, folder):
+def programs(gptoss, endpoint, repos, folder):
     """{name: function(way) -> [command line, environment]}"""
     clean = {k: v for k, v in os.environ.items() if not k.upper().endswith("_PROXY") and not k.startswith(("HF_", "GPTOSS_"))}
     home = clean | {"HOME": str(folder), "HF_HOME": str(folder / "hf"), "HF_ENDPOINT": endpoint, "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -178,10 +178,10 @@ def programs(gptoss, endpoint, cdn, repos, folder):
         return [gptoss, "install", f"bench/{way}", "--accept-license", "--yes", "--quiet"], home | one
 
     def curl(way):
-        line = ["curl", "--silent", "--show-error", "--fail", *(["--parallel", "--parallel-immediate"] if way == "many" else [])]
+        line = ["curl", "--silent", "--show-error", "--fail", "--location", *(["--parallel", "--parallel-immediate"] if way == "many" else [])]
         for path, (_, _, sha) in repos[f"bench/{way}"].items():
             if sha:
-                line += ["--output", str(folder / path), f"{cdn}/{sha}"]
+                line += ["--output", str(folder / path), f"{endpoint}/bench/{way}/resolve/main/{path}"]
         return line, clean
 
     def hf(way, **extra):
@@ -239,7 +239,7 @@ def touch_memory(size):
     del block
 
 
-def compare(arguments, names, repos, endpoint, cdn, space):
+def compare(arguments, names, repos, endpoint, space):
     total = sum(size for size, _, sha in next(iter(repos.values())).values() if sha)
     rates, cpus, peaks = {}, {}, {}
     for _ in range(arguments.rounds):
@@ -247,7 +247,7 @@ def compare(arguments, names, repos, endpoint, cdn, space):
             for name in names:
                 folder = pathlib.Path(tempfile.mkdtemp(prefix="gptoss-peers-", dir=arguments.to))
                 try:
-                    line, env = programs(arguments.gptoss, endpoint, cdn, repos, folder)[name](way)
+                    line, env = programs(arguments.gptoss, endpoint, repos, folder)[name](way)
                     os.sync()
                     touch_memory(total + total // 2)
                     seconds, cpu, peak = measure(line, env, space)
@@ -298,10 +298,10 @@ def main():
                 sys.exit("the server did not start; is nginx installed?")
             time.sleep(0.02)
         time.sleep(0.5)
-        names = list(programs(arguments.gptoss, "", "", {}, content))
+        names = list(programs(arguments.gptoss, "", {}, content))
         if arguments.only:
             names = [name for name in names if name in arguments.only.split(",")]
-        compare(arguments, names, repos, f"http://{host}:{port}", f"http://{host}:{port + 1}", CLIENT if link else None)
+        compare(arguments, names, repos, f"http://{host}:{port}", CLIENT if link else None)
     finally:
         if server:
             server.terminate()

@@ -148,6 +148,8 @@ TEST(SpeedMeter, MeasuresAWindow) {
   EXPECT_NEAR(meter.SecondsFor(5000), 10, 0.5);
 }
 
+constexpr std::uint64_t kMuchLeft = 1ULL << 40;
+
 // A line that gives `rate(connections)` bytes a second.
 int SettledTarget(double (*rate)(int)) {
   ConnectionGovernor governor(8, std::chrono::seconds(2));
@@ -155,7 +157,7 @@ int SettledTarget(double (*rate)(int)) {
   double bytes = 0;
   for (int i = 0; i < 600; ++i) {
     bytes += rate(governor.target()) * 0.1;
-    governor.Observe(now += std::chrono::milliseconds(100), static_cast<std::uint64_t>(bytes),
+    governor.Observe(now += std::chrono::milliseconds(100), static_cast<std::uint64_t>(bytes), kMuchLeft,
                      governor.target());
   }
   return governor.target();
@@ -168,11 +170,42 @@ TEST(ConnectionGovernor, TakesWhatTheLineGives) {
   EXPECT_NEAR(SettledTarget([](int n) { return 1e6 * std::min(n, 4); }), 4, 1);
 }
 
+// Connections come to speed while it doubles: that must not leave it with more than the line is worth.
+TEST(ConnectionGovernor, IsNotMisledByASlowStart) {
+  ConnectionGovernor governor(8, std::chrono::seconds(1));
+  SteadyTime now{};
+  double bytes = 0, rate = 1e4;
+  int most = 1;
+  for (int i = 0; i < 300; ++i) {
+    // Twice as fast every 100 ms, up to what more connections only make slower.
+    rate = std::min(2 * rate, 1e7 / governor.target());
+    bytes += rate * 0.1;
+    governor.Observe(now += std::chrono::milliseconds(100), static_cast<std::uint64_t>(bytes), kMuchLeft,
+                     governor.target());
+    most = std::max(most, governor.target());
+  }
+  EXPECT_GE(most, 4);
+  EXPECT_LE(governor.target(), 2);
+}
+
+TEST(ConnectionGovernor, TriesNoFewerWhenTheEndIsNear) {
+  ConnectionGovernor governor(8, std::chrono::seconds(1));
+  SteadyTime now{};
+  std::uint64_t bytes = 0, fewest = 8;
+  for (int i = 0; i < 150; ++i) {
+    bytes += 100'000 * static_cast<std::uint64_t>(governor.target());
+    governor.Observe(now += std::chrono::milliseconds(100), bytes, 120'000'000 - bytes, governor.target());
+    if (i > 20) fewest = std::min<std::uint64_t>(fewest, governor.target());
+  }
+  EXPECT_EQ(fewest, 8U);
+}
+
 TEST(ConnectionGovernor, LearnsNothingWithoutEnoughWork) {
   ConnectionGovernor governor(8, std::chrono::seconds(2));
   SteadyTime now{};
-  for (int i = 0; i < 100; ++i) governor.Observe(now += seconds(1), static_cast<std::uint64_t>(i), 0);
-  EXPECT_EQ(governor.target(), 1);
+  for (int i = 0; i < 100; ++i)
+    governor.Observe(now += seconds(1), static_cast<std::uint64_t>(i), kMuchLeft, 0);
+  EXPECT_EQ(governor.target(), 2);
   governor.BackOff(now);
   EXPECT_EQ(governor.target(), 1);
 }

@@ -39,7 +39,7 @@ struct HubOptions {
       600};  // a server that asks to wait longer: give up, saying when to return
   int max_connections = 8;
   std::chrono::milliseconds trial_time{1000};  // how long more or fewer connections are tried before judging
-  std::uint64_t part_bytes = 64ULL << 20;  // a file is shared between connections in pieces of at least this
+  std::uint64_t part_bytes = 4ULL << 20;  // a file is shared between connections in pieces of at least this
   std::uint64_t disk_margin_bytes = 1ULL << 30;
 };
 HubOptions HubOptionsFromEnvironment();

@@ -9,8 +9,9 @@ using Seconds = std::chrono::duration<double>;
 constexpr Seconds kSpeedWindow{5};
 constexpr int kSettlePart = 3;  // of a trial: a new connection takes a while to come to speed
 constexpr std::chrono::seconds kHold{20};
-constexpr double kWorthMore = 1.08;   // one connection more has to bring this
-constexpr double kWorthFewer = 0.97;  // one less may cost this
+constexpr double kWorthMore = 1.08;    // one connection more has to bring this
+constexpr double kWorthFewer = 0.97;   // one less may cost this
+constexpr double kWorthLearning = 20;  // seconds that must be left; a try that fails costs about one
 
 }  // namespace
 
@@ -38,7 +39,11 @@ double SpeedMeter::SecondsFor(std::uint64_t bytes) const {
 }
 
 ConnectionGovernor::ConnectionGovernor(int most, std::chrono::milliseconds trial_time)
-    : most_(std::max(1, most)), trial_time_(trial_time), target_(1) {}
+    : most_(std::max(1, most)), trial_time_(trial_time), target_(std::min(2, most_)) {}
+
+std::chrono::milliseconds ConnectionGovernor::TrialTime() const {
+  return phase_ == Phase::kDoubling ? trial_time_ / 5 : trial_time_;
+}
 
 void ConnectionGovernor::Restart(SteadyTime now) {
   started_ = true;
@@ -46,54 +51,81 @@ void ConnectionGovernor::Restart(SteadyTime now) {
   since_ = now;
 }
 
-void ConnectionGovernor::Observe(SteadyTime now, std::uint64_t bytes, int active) {
+void ConnectionGovernor::Observe(SteadyTime now, std::uint64_t bytes, std::uint64_t left, int active) {
   if (!started_ || active < target_) {
     Restart(now);
     return;
   }
+  const auto settle = TrialTime() / kSettlePart;
   if (!measuring_) {
-    if (now - since_ < trial_time_ / kSettlePart) return;
+    if (now - since_ < settle) return;
     measuring_ = true;
     since_ = now;
     bytes_ = bytes;
     return;
   }
-  if (now - since_ < trial_time_ - trial_time_ / kSettlePart) return;
-  Decide(now, static_cast<double>(bytes - bytes_) / Seconds(now - since_).count());
+  if (now - since_ < TrialTime() - settle) return;
+  const double rate = static_cast<double>(bytes - bytes_) / Seconds(now - since_).count();
+  Decide(now, rate, static_cast<double>(left) / std::max(rate, 1.0));
+  Restart(now);
 }
 
-void ConnectionGovernor::Decide(SteadyTime now, double rate) {
+void ConnectionGovernor::TryMore(int step) {
+  trial_ = last_trial_ = Trial::kMore;
+  step_ = std::clamp(step, 1, most_ - target_);
+  target_ += step_;
+}
+
+void ConnectionGovernor::TryFewer(int step) {
+  trial_ = last_trial_ = Trial::kFewer;
+  step_ = -step;
+  target_ += step_;
+}
+
+void ConnectionGovernor::Undo(SteadyTime now) {
+  target_ -= step_;
+  if (phase_ == Phase::kDoubling) {
+    phase_ = Phase::kHalving;
+    return;
+  }
+  phase_ = Phase::kSteady;
+  hold_until_ = now + kHold;
+}
+
+void ConnectionGovernor::Decide(SteadyTime now, double rate, double seconds_left) {
   const Trial trial = trial_;
   trial_ = Trial::kNone;
-  if (trial == Trial::kMore && rate < base_rate_ * kWorthMore) {
-    target_ -= step_;
-    ramping_ = false;
-    hold_until_ = now + kHold;
-  } else if (trial == Trial::kFewer && rate < base_rate_ * kWorthFewer) {
-    ++target_;
-    hold_until_ = now + kHold;
-  } else if (now >= hold_until_ || trial == Trial::kMore) {
-    // What paid off is tried again at once; otherwise the direction changes each time.
-    const bool fewer =
-        target_ > 1 && (target_ == most_ || (trial != Trial::kMore && last_trial_ == Trial::kMore));
-    if (fewer) {
-      trial_ = Trial::kFewer;
-      --target_;
-    } else if (target_ < most_) {
-      trial_ = Trial::kMore;
-      step_ = std::clamp(ramping_ ? target_ : target_ / 2, 1, most_ - target_);
-      target_ += step_;
-    }
-    if (trial_ != Trial::kNone) last_trial_ = trial_;
-    base_rate_ = rate;
-    if (trial_ == Trial::kFewer && target_ + 1 == most_) hold_until_ = now + kHold;
+  if ((trial == Trial::kMore && rate < base_rate_ * kWorthMore) ||
+      (trial == Trial::kFewer && rate < base_rate_ * kWorthFewer)) {
+    return Undo(now);
   }
-  Restart(now);
+  base_rate_ = rate;
+  if (phase_ == Phase::kDoubling && target_ == most_) phase_ = Phase::kHalving;
+  if (phase_ == Phase::kDoubling) return TryMore(target_);
+  const bool pays = seconds_left > kWorthLearning;
+  if (phase_ == Phase::kHalving && !pays) return;
+  if (phase_ == Phase::kHalving && target_ > 1) return TryFewer(target_ / 2);
+  if (phase_ == Phase::kHalving) {
+    phase_ = Phase::kSteady;
+    hold_until_ = now + kHold;
+  }
+  if (now < hold_until_ && trial != Trial::kMore) return;
+  // What paid off is tried again at once; otherwise the direction changes each time.
+  const bool fewer =
+      target_ > 1 && (target_ == most_ || (trial != Trial::kMore && last_trial_ == Trial::kMore));
+  if (fewer) {
+    if (!pays) return;
+    TryFewer(1);
+    if (target_ + 1 == most_) hold_until_ = now + kHold;
+  } else if (target_ < most_) {
+    TryMore(target_ / 2);
+  }
 }
 
 void ConnectionGovernor::BackOff(SteadyTime now) {
   target_ = std::max(1, target_ / 2);
   trial_ = Trial::kNone;
+  phase_ = Phase::kSteady;
   hold_until_ = now + kHold;
   Restart(now);
 }

@@ -29,28 +29,36 @@ class SpeedMeter {
   double smooth_ = 0;  // for the estimate
 };
 
-// Begins with one connection; tries more, keeps them if that made things faster, takes them back if not;
-// later tries one less. Parallel is no free win: on some lines many connections are slower than one. One
-// thread at a time.
+// Begins with two connections and doubles as long as that makes things faster, in short trials: while
+// connections come to speed that says too much, so then it halves as long as that costs nothing. From there
+// it tries a few more or one fewer now and then. Parallel is no free win: on some lines many connections are
+// slower than one. Fewer are tried only where enough is left to come that knowing pays. One thread at a time.
 class ConnectionGovernor {
  public:
   ConnectionGovernor(int most, std::chrono::milliseconds trial_time);
   int target() const { return target_; }
-  // Regularly. `active`: connections that carry content now; below the target nothing can be learnt.
-  void Observe(SteadyTime now, std::uint64_t bytes, int active);
+  // Regularly. `bytes` that have come, `left` that are to come. `active`: connections that carry content now;
+  // below the target nothing can be learnt.
+  void Observe(SteadyTime now, std::uint64_t bytes, std::uint64_t left, int active);
   // The server asked for less (429, 503).
   void BackOff(SteadyTime now);
 
  private:
+  enum class Phase : std::uint8_t { kDoubling, kHalving, kSteady };
   enum class Trial : std::uint8_t { kNone, kMore, kFewer };
   void Restart(SteadyTime now);
-  void Decide(SteadyTime now, double rate);
+  void Decide(SteadyTime now, double rate, double seconds_left);
+  void TryMore(int step);
+  void TryFewer(int step);
+  // Takes the last trial back; the next phase, if it was an attempt of an earlier one.
+  void Undo(SteadyTime now);
+  std::chrono::milliseconds TrialTime() const;
 
   const int most_;
   const std::chrono::milliseconds trial_time_;
   int target_;
-  int step_ = 1;         // of the last trial with more
-  bool ramping_ = true;  // doubles until that pays no longer
+  int step_ = 0;  // of the last trial: more than 0 was more
+  Phase phase_ = Phase::kDoubling;
   Trial trial_ = Trial::kNone, last_trial_ = Trial::kNone;
   double base_rate_ = 0;  // before the trial
   bool started_ = false, measuring_ = false;

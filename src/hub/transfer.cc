@@ -244,7 +244,11 @@ void Transfer::Tick() {
     Activate(*file, lock);
     active += file->phase == Phase::kActive ? 1 : 0;
   }
-  state_.governor.Observe(now, state_.network_bytes, LargeFlights());
+  std::uint64_t left = 0;
+  for (const auto& file : state_.files) {
+    if (file->phase != Phase::kDone) left += file->size() - file->held.bytes();
+  }
+  state_.governor.Observe(now, state_.network_bytes, left, LargeFlights());
   if (LargeFlights() > state_.governor.target()) StopYoungest();
   // Workers whose file waits for its time look again.
   state_.WakeAll();
