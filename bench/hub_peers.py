@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """usage: bench/hub_peers.py GPTOSS [--gb 2] [--rounds 3] [--to FOLDER] [--only NAME,…] [--ways one,many] [--zeros] [--again]
-                            [--delay MS [--link DELAY_LINK] [--mb-s 125]]
+                            [--tls] [--limit MB_S] [--delay MS [--link DELAY_LINK] [--mb-s 125]]
 
-How fast a model comes over loopback: `gptoss install` (every byte hashed, synced, in its place by rename), `curl` (which only
-writes), and `huggingface_hub` (build/test-data/hf, made by tools/fetch_test_data.sh) with and without hf_xet. A Hub of this
-script's own answers the API; nginx (which must be installed) sends the content from memory with sendfile. Each in two ways:
+How fast a model comes over loopback: `gptoss install` (every byte hashed, synced, in its place by rename), `curl --location` (which
+only writes), `curl+sha256` (the same, and then `openssl sha256` of every file), and `huggingface_hub` (build/test-data/hf, made by
+tools/fetch_test_data.sh) with and without hf_xet. A Hub of this script's own answers the API; nginx (which must be installed) sends
+the content from memory with sendfile. Each in two ways:
 `one`: one file over one connection; `many`: eight files, as many connections as the program likes. Best and median of the rounds,
 the programs in turn; nothing else should run. Peak memory is what the kernel calls VmHWM, looked at while the program runs.
 
@@ -13,6 +14,8 @@ to see that all is complete, and for a quick check.
 
 --delay MS (root): client and server each in a network namespace, joined by build/bench/delay_link, which holds every packet up for
 half of MS each way and lets --mb-s through: the kernel's netem, where a kernel has none.
+
+--tls: the content comes over TLS, with a certificate authority made for it. --limit: each connection gets no more than that.
 
 The server has no Xet: with hf_xet installed the client is offered plain HTTP, as by any mirror. Nothing here measures Xet itself.
 """
@@ -34,6 +37,9 @@ import time
 import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests/e2e/hub"))
+from certificates import Authority  # noqa: E402
+
 HF = ROOT / "build/test-data/hf/bin/python"
 COMMIT = "c" * 40
 SMALL = {"config.json": b'{"architectures": ["Bench"]}\n', "README.md": b"bench\n"}
@@ -114,15 +120,19 @@ events {{ worker_connections 256; }}
 http {{ access_log off; sendfile on; tcp_nopush on; sendfile_max_chunk 2m; default_type application/octet-stream;
   client_body_temp_path {work}/body; proxy_temp_path {work}/proxy; fastcgi_temp_path {work}/fastcgi;
   uwsgi_temp_path {work}/uwsgi; scgi_temp_path {work}/scgi;
-  server {{ listen {host}:{port}; root {content}; }} }}
+  server {{ listen {host}:{port}{tls}; root {content}; {limit} }} }}
 """
 
 
-def serve(host, port, content, listing, ready):
+def serve(host, port, content, listing, ready, tls, limit):
     """In a process of its own, in the server's namespace."""
-    Hub.repos, Hub.cdn = json.load(open(listing)), f"http://{host}:{port + 1}"
+    Hub.repos, Hub.cdn = json.load(open(listing)), f"{'https' if tls else 'http'}://{host}:{port + 1}"
     work = pathlib.Path(tempfile.mkdtemp(prefix="gptoss-nginx-"))
-    (work / "nginx.conf").write_text(NGINX.format(work=work, content=content, host=host, port=port + 1))
+    if tls:
+        certificate, key = Authority(tls).files(names=f"IP:{host}")
+        tls = f" ssl; ssl_certificate {certificate}; ssl_certificate_key {key}"
+    limit = f"limit_rate {int(float(limit) * 1e6)};" if float(limit) else ""
+    (work / "nginx.conf").write_text(NGINX.format(work=work, content=content, host=host, port=port + 1, tls=tls, limit=limit))
     nginx = subprocess.Popen([shutil.which("nginx") or "/usr/sbin/nginx", "-c", work / "nginx.conf", "-e", work / "error.log"])
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
@@ -166,9 +176,11 @@ class Link:
         self.close_spaces()
 
 
-def programs(gptoss, endpoint, repos, folder):
+def programs(gptoss, endpoint, repos, folder, ca=None):
     """{name: function(way) -> [command line, environment]}"""
     clean = {k: v for k, v in os.environ.items() if not k.upper().endswith("_PROXY") and not k.startswith(("HF_", "GPTOSS_"))}
+    if ca:
+        clean |= {"SSL_CERT_FILE": str(ca), "CURL_CA_BUNDLE": str(ca)}
     home = clean | {"HOME": str(folder), "HF_HOME": str(folder / "hf"), "HF_ENDPOINT": endpoint, "HF_HUB_DISABLE_TELEMETRY": "1",
                     "HF_HUB_DISABLE_PROGRESS_BARS": "1", "GPTOSS_STATE_DIR": str(folder / "state"),
                     "GPTOSS_HUB_DISK_MARGIN": "0"}
@@ -184,11 +196,15 @@ def programs(gptoss, endpoint, repos, folder):
                 line += ["--output", str(folder / path), f"{endpoint}/bench/{way}/resolve/main/{path}"]
         return line, clean
 
+    def curl_and_check(way):
+        files = " ".join(str(folder / path) for path, (_, _, sha) in repos[f"bench/{way}"].items() if sha)
+        return ["sh", "-c", f'"$@" && openssl sha256 {files}', "sh", *curl(way)[0]], clean
+
     def hf(way, **extra):
         code = f"from huggingface_hub import snapshot_download as s; s('bench/{way}')"
         return [str(HF), "-c", code], home | extra
 
-    found = {"gptoss": ours, "curl": curl}
+    found = {"gptoss": ours, "curl": curl, "curl+sha256": curl_and_check}
     if HF.exists():
         found |= {"huggingface_hub": lambda way: hf(way, HF_HUB_DISABLE_XET="1"), "huggingface_hub+hf_xet": hf}
     return found
@@ -239,7 +255,7 @@ def touch_memory(size):
     del block
 
 
-def compare(arguments, names, repos, endpoint, space):
+def compare(arguments, names, repos, endpoint, space, ca):
     total = sum(size for size, _, sha in next(iter(repos.values())).values() if sha)
     rates, cpus, peaks = {}, {}, {}
     for _ in range(arguments.rounds):
@@ -247,7 +263,7 @@ def compare(arguments, names, repos, endpoint, space):
             for name in names:
                 folder = pathlib.Path(tempfile.mkdtemp(prefix="gptoss-peers-", dir=arguments.to))
                 try:
-                    line, env = programs(arguments.gptoss, endpoint, repos, folder)[name](way)
+                    line, env = programs(arguments.gptoss, endpoint, repos, folder, ca)[name](way)
                     os.sync()
                     touch_memory(total + total // 2)
                     seconds, cpu, peak = measure(line, env, space)
@@ -259,7 +275,8 @@ def compare(arguments, names, repos, endpoint, space):
                 cpus.setdefault((way, name), []).append(cpu)
                 peaks.setdefault((way, name), []).append(peak)
     print(f"{total / 1e6:.0f} MB to {arguments.to}, {arguments.rounds} rounds" + (f", {arguments.delay} ms delay, {arguments.mb_s} MB/s"
-          if arguments.delay else ", loopback"))
+          if arguments.delay else ", loopback") + (", TLS" if arguments.tls else "")
+          + (f", {arguments.limit:g} MB/s a connection" if arguments.limit else ""))
     for (way, name), found in rates.items():
         print(f"  {way:<5} {name:<23} best {max(found):7.1f}  median {statistics.median(found):7.1f} MB/s   "
               f"{statistics.median(cpus[way, name]):5.2f} CPU s {max(peaks[way, name]):6.1f} MB", flush=True)
@@ -267,7 +284,7 @@ def compare(arguments, names, repos, endpoint, space):
 
 def main():
     if sys.argv[1:2] == ["--serve"]:
-        return serve(sys.argv[2], int(sys.argv[3]), *sys.argv[4:7])
+        return serve(sys.argv[2], int(sys.argv[3]), *sys.argv[4:9])
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("gptoss", type=lambda text: str(pathlib.Path(text).resolve()))
     parser.add_argument("--gb", type=float, default=2)
@@ -278,12 +295,15 @@ def main():
     parser.add_argument("--link", default=str(ROOT / "build/bench/delay_link"))
     parser.add_argument("--only", default="")
     parser.add_argument("--ways", default="one,many")
+    parser.add_argument("--tls", action="store_true")
+    parser.add_argument("--limit", type=float, default=0)
     parser.add_argument("--zeros", action="store_true")
     parser.add_argument("--again", action="store_true")
     arguments = parser.parse_args()
     host, port = (SERVER_IP if arguments.delay else "127.0.0.1"), 18_080
     content = pathlib.Path(tempfile.mkdtemp(prefix="gptoss-content-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
     link = server = None
+    tls = tempfile.mkdtemp(prefix="gptoss-ca-") if arguments.tls else None
     try:
         repos = make_content(content, int(arguments.gb * 1e9) // 8 * 8, {f"bench/{way}": {"one": 1, "many": 8}[way]
                                                                               for way in arguments.ways.split(",")}, arguments.zeros)
@@ -292,7 +312,7 @@ def main():
             link = Link(arguments.link, arguments.delay, arguments.mb_s)
         enter = ["ip", "netns", "exec", SERVER] if link else []
         server = subprocess.Popen([*enter, sys.executable, __file__, "--serve", host, str(port), content, content / "listing",
-                                   content / "ready"])
+                                   content / "ready", tls or "", str(arguments.limit)])
         while not (content / "ready").exists():
             if server.poll() is not None:
                 sys.exit("the server did not start; is nginx installed?")
@@ -301,7 +321,8 @@ def main():
         names = list(programs(arguments.gptoss, "", {}, content))
         if arguments.only:
             names = [name for name in names if name in arguments.only.split(",")]
-        compare(arguments, names, repos, f"http://{host}:{port}", CLIENT if link else None)
+        compare(arguments, names, repos, f"http://{host}:{port}", CLIENT if link else None,
+                pathlib.Path(tls) / "ca.pem" if tls else None)
     finally:
         if server:
             server.terminate()
@@ -309,6 +330,8 @@ def main():
         if link:
             link.close()
         shutil.rmtree(content)
+        if tls:
+            shutil.rmtree(tls)
 
 
 if __name__ == "__main__":
