@@ -42,6 +42,11 @@ test-hub: ## all of the installer's tests, those that kill, stall and race inclu
 	@$(call build_preset,release,)
 	@cd build/release && ctest -C Hub -R e2e_hub --output-on-failure
 
+.PHONY: debug
+debug: ## everything unoptimised, each source compiled alone
+	@tools/setup.sh build test
+	@$(call build_preset,debug,)
+
 .PHONY: asan
 asan: ## the tests under AddressSanitizer and UBSan
 	@tools/setup.sh build test sanitize

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Two checks that stand in for machines we do not have, run on Debian:
-#  1. every source and test compiles for Apple silicon with zig (PyPI's `ziglang`, which carries Apple's libc++
+#  1. every source and test, a room at a time, compiles for Apple silicon with zig (PyPI's `ziglang`, which carries Apple's libc++
 #     and system headers), and what needs no third-party library is linked;
 #  2. the kernel and tokenizer tests (and what they stand on) run for arm64 Linux under qemu-user: NEON for real.
 # Both run at the same time. What is made stays in build/check-macos: a second run compiles only what changed.
@@ -46,9 +46,28 @@ flags=(-std=c++23 -O0 -g0 -fno-sanitize=undefined -Isrc -Itools -isystem "$work/
   -Wno-nullability-completeness -Wno-missing-field-initializers -Wno-missing-designated-field-initializers
   -DFMT_HEADER_ONLY -DSPDLOG_FMT_EXTERNAL -DGPTOSS_SOURCE_DIR="\"$PWD\"" -DGPTOSS_BINARY_DIR="\"$root\""
   -DGPTOSS_VERSION='"0.0.0"' -DGPTOSS_COMMIT='""')
+# A room of the build, all its sources in one, as the compiler gets it elsewhere too (CMAKE_UNITY_BUILD), without what is
+# only for another system or another CPU. One source per target, named after it.
+not_here='/linux/|avx|amx|vnni|^tests/fuzz/|^tools/demo_model/'
+make_rooms() {
+  local room name sources
+  cmake --preset asan -B "$work/rooms" -DCMAKE_UNITY_BUILD=ON -Wno-dev >"$work/rooms.log" 2>&1 ||
+    { cat "$work/rooms.log"; return 1; }
+  mkdir -p "$work/sources"
+  find "$work/rooms" -name 'unity_*.cxx' | while read -r room; do
+    name=${room%.dir/*}
+    sources=$(sed -nE "s|^#include \"$PWD/(.*)\"\$|#include \"../../../\1\"|p" "$room" | grep -vE "$not_here" || true)
+    # Only what changed is written, so that only that is compiled again.
+    [ "$sources" = "$(cat "$work/sources/${name##*/}.cc" 2>/dev/null)" ] ||
+      printf '%s\n' "$sources" >"$work/sources/${name##*/}.cc"
+  done
+}
+
 compile_one() {
-  local source=$1 object="$work/objects/${1//\//__}.o"
-  if [ -e "$object" ] && [ "$object" -nt "$work/newest_header" ] && [ "$object" -nt "$source" ]; then return 0; fi
+  local source=$1 object newest
+  object="$work/objects/${1//\//__}.o"
+  newest=$( { echo "$source"; sed -nE 's|^#include "\.\./\.\./\.\./(.*)"$|\1|p' "$source"; } | xargs ls -t | sed -n 1p)
+  if [ -e "$object" ] && [ "$object" -nt "$work/newest_header" ] && [ "$object" -nt "$newest" ]; then return 0; fi
   # -fsyntax-only would take half the time, but zig misses the object then.
   "${zig[@]}" c++ "${target[@]}" "${flags[@]}" -c "$source" -o "$object.new" 2>"$object.log" ||
     { cat "$object.log"; echo "check-macos: $source does not compile for macOS" >&2; return 1; }
@@ -60,18 +79,21 @@ compile_for_macos() {
   stage_headers
   zig=("$root/venv/bin/python3" -m ziglang)
   export ZIG_GLOBAL_CACHE_DIR="$root/zig-cache" ZIG_LOCAL_CACHE_DIR="$root/zig-cache"
-  # Sources only for another system or another CPU are left out by name.
-  mapfile -t sources < <(git ls-files -co --exclude-standard 'src/*.cc' 'tests/*.cc' 'tools/*.cc' |
-    grep -vE '/linux/|avx|amx|vnni|^tests/fuzz/|^tools/demo_model/')
+  make_rooms
+  # What stands in no room here, the macOS sides above all, is compiled alone.
+  mapfile -t all < <(git ls-files -co --exclude-standard 'src/*.cc' 'tests/*.cc' 'tools/*.cc' | grep -vE "$not_here")
+  mapfile -t sources < <(printf '%s\n' "${all[@]}" | grep -vxF -f <(cat "$work"/sources/*.cc |
+    sed -E 's|^#include "\.\./\.\./\.\./(.*)"$|\1|'); ls "$work"/sources/*.cc)
   # Not `ls -t | head`: with so many files ls dies of the closed pipe.
   touch -r "$(git ls-files -co --exclude-standard 'src/*.h' 'tests/*.h' tools/check_macos.sh | xargs stat -c '%Y %n' |
     sort -n | tail -n 1 | cut -d ' ' -f 2-)" "$work/newest_header"
   # Functions and arrays do not pass through xargs: a child shell gets their definitions. Big files first.
   local definitions
   definitions=$(declare -p zig target flags work; declare -f compile_one)
-  wc -c "${sources[@]}" | sed '$d' | sort -rn | awk '{print $2}' |
+  # Rooms first, then the rest by size.
+  wc -l "${sources[@]}" | sed '$d' | awk '{print ($2 ~ /\/sources\//), $1, $2}' | sort -k 1,1rn -k 2,2rn | awk '{print $3}' |
     xargs -P "$jobs" -I{} bash -c "$definitions"'; set -euo pipefail; compile_one "$1"' _ {}
-  echo "check-macos: ${#sources[@]} sources compile for macOS on Apple silicon"
+  echo "check-macos: ${#all[@]} sources compile for macOS on Apple silicon"
 
   # Link what stands on the system alone (fmt and JSON are used header-only here).
   cat >"$work/link_probe.cc" <<'PROBE'
@@ -89,9 +111,11 @@ int main() {
 PROBE
   local objects
   "${zig[@]}" c++ "${target[@]}" "${flags[@]}" -c "$work/link_probe.cc" -o "$work/link_probe.o"
-  mapfile -t objects < <(ls "$work/objects/"*.o | grep -E 'src__(base|platform|backend__cpu__(kernels|thread_pool))' |
+  mapfile -t objects < <(ls "$work/objects/"*.o | grep -E '__gptoss_(base|platform|kernels)\.cc|src__(platform|backend__cpu__kernels)' |
     grep -vE '_test\.cc\.o$|__testing__')
-  "${zig[@]}" c++ "${target[@]}" -o "$work/probe" "${objects[@]}" "$work/link_probe.o"
+  # zig builds Apple's libc++ for this, and tells of its warnings.
+  "${zig[@]}" c++ "${target[@]}" -o "$work/probe" "${objects[@]}" "$work/link_probe.o" >"$work/link.log" 2>&1 ||
+    { cat "$work/link.log"; echo "check-macos: the probe does not link for macOS" >&2; return 1; }
   [ "$(head -c4 "$work/probe" | od -An -tx1 | tr -d ' ')" = cffaedfe ] ||
     { echo "check-macos: the linked probe is no Mach-O program" >&2; return 1; }
   echo "check-macos: base, platform and the kernels link to an arm64 Mach-O program"
