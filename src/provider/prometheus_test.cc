@@ -21,13 +21,13 @@
 namespace gptoss {
 namespace {
 
-struct Sample {
+struct Measured {
   std::string name, labels;
   double value = 0;
 };
 struct Family {
   std::string help, type;
-  std::vector<Sample> samples;
+  std::vector<Measured> samples;
 };
 
 // Reads a text as a server of Prometheus would and complains about all that it would not take.
@@ -45,7 +45,7 @@ class Exposition {
   }
   double Value(const std::string& name, const std::string& labels = "") const {
     for (const auto& [family, contents] : families_) {
-      for (const Sample& sample : contents.samples) {
+      for (const Measured& sample : contents.samples) {
         if (sample.name == name && sample.labels == labels) return sample.value;
       }
     }
@@ -86,7 +86,7 @@ class Exposition {
     EXPECT_TRUE(name.starts_with("gptoss_")) << name;
     EXPECT_EQ(family.type == "counter", name.ends_with("_total")) << name;
     if (family.type == "histogram") return CheckHistogram(name, family);
-    for (const Sample& sample : family.samples) {
+    for (const Measured& sample : family.samples) {
       EXPECT_EQ(sample.name, name);
       EXPECT_GE(sample.value, 0) << name;
     }
@@ -96,7 +96,7 @@ class Exposition {
   static void CheckHistogram(const std::string& name, const Family& family) {
     double bound = -1, count = 0, last = -1, total = -1;
     bool infinite = false, summed = false;
-    for (const Sample& sample : family.samples) {
+    for (const Measured& sample : family.samples) {
       if (sample.name == name + "_bucket") {
         EXPECT_TRUE(sample.labels.starts_with("le=\"")) << sample.labels;
         const std::string text = sample.labels.substr(4, sample.labels.size() - 5);
