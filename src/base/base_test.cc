@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "base/utf8.h"
 
 namespace gptoss {
@@ -157,6 +158,23 @@ TEST(Json, ErrorsAreSentencesAndDepthIsBounded) {
   EXPECT_FALSE(ParseJson(std::string(100000, '[')).has_value());
   EXPECT_TRUE(ParseJson("\"" + std::string(100000, '[') + "\"").has_value());
   EXPECT_EQ(DumpJson(Json("\xFF")), "\"\xEF\xBF\xBD\"");
+}
+
+TEST(Text, BlanksAreThoseAsked) {
+  EXPECT_TRUE(IsBlank(""));
+  EXPECT_TRUE(IsBlank(" \t\r\n\v\f"));
+  EXPECT_FALSE(IsBlank(" x "));
+  EXPECT_FALSE(IsBlank("\n", kLineBlanks));
+  EXPECT_EQ(Trimmed(" \n a b\r\n"), "a b");
+  EXPECT_EQ(Trimmed(" a\n ", kLineBlanks), "a\n");
+  EXPECT_EQ(Trimmed(" \t"), "");
+}
+
+TEST(Text, AnExcerptIsFitForATerminal) {
+  EXPECT_EQ(Excerpt("a\x1b[31m\nb\x7f"), "a [31m b ");
+  EXPECT_EQ(Excerpt("abcdef", 3), "abc…");
+  EXPECT_EQ(Excerpt("abc", 3), "abc");
+  EXPECT_EQ(Excerpt("aé", 2), "a\uFFFD…");  // cut within a character
 }
 
 }  // namespace

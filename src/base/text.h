@@ -8,6 +8,7 @@
 namespace gptoss {
 
 inline constexpr std::string_view kBlanks = " \t\r\n\v\f";
+inline constexpr std::string_view kLineBlanks = " \t";  // where the end of a line is no blank but a mistake
 
 // Nothing in it, or only `blanks`.
 bool IsBlank(std::string_view text, std::string_view blanks = kBlanks);

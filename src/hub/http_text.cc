@@ -40,7 +40,7 @@ std::optional<std::chrono::seconds> RateLimitWait(std::string_view text) {
     std::optional<std::uint64_t> seconds;
     TakeUntil(entry, ';');
     while (!entry.empty()) {
-      const std::string_view parameter = Trimmed(TakeUntil(entry, ';'));
+      const std::string_view parameter = Trimmed(TakeUntil(entry, ';'), kLineBlanks);
       if (parameter.starts_with("r=")) remaining = ParseDecimal(parameter.substr(2));
       if (parameter.starts_with("t=")) seconds = ParseDecimal(parameter.substr(2));
     }
@@ -65,9 +65,9 @@ std::optional<std::uint64_t> ParseDecimal(std::string_view text) {
 }
 
 std::optional<ContentRange> ParseContentRange(std::string_view text) {
-  text = Trimmed(text);
+  text = Trimmed(text, kLineBlanks);
   if (text.size() < 6 || (!text.starts_with("bytes ") && !text.starts_with("Bytes "))) return std::nullopt;
-  text = Trimmed(text.substr(6));
+  text = Trimmed(text.substr(6), kLineBlanks);
   const auto slash = text.find('/');
   if (slash == std::string_view::npos) return std::nullopt;
   const std::string_view range = text.substr(0, slash);
@@ -86,11 +86,11 @@ std::optional<ContentRange> ParseContentRange(std::string_view text) {
 
 std::optional<std::string> ParseNextLink(std::string_view text) {
   while (!text.empty()) {
-    std::string_view link = Trimmed(TakeUntil(text, ','));
-    const std::string_view target = Trimmed(TakeUntil(link, ';'));
+    std::string_view link = Trimmed(TakeUntil(text, ','), kLineBlanks);
+    const std::string_view target = Trimmed(TakeUntil(link, ';'), kLineBlanks);
     if (target.size() < 2 || target.front() != '<' || target.back() != '>') continue;
     while (!link.empty()) {
-      std::string parameter(Trimmed(TakeUntil(link, ';')));
+      std::string parameter(Trimmed(TakeUntil(link, ';'), kLineBlanks));
       std::erase(parameter, '"');
       std::erase(parameter, ' ');
       if (parameter == "rel=next") return std::string(target.substr(1, target.size() - 2));
@@ -100,7 +100,7 @@ std::optional<std::string> ParseNextLink(std::string_view text) {
 }
 
 std::string NormaliseEtag(std::string_view text) {
-  text = Trimmed(text);
+  text = Trimmed(text, kLineBlanks);
   if (text.starts_with("W/")) text.remove_prefix(2);
   while (!text.empty() && text.front() == '"') text.remove_prefix(1);
   while (!text.empty() && text.back() == '"') text.remove_suffix(1);
@@ -108,7 +108,7 @@ std::string NormaliseEtag(std::string_view text) {
 }
 
 std::string StrongEtag(const net::Headers& headers) {
-  const std::string_view tag = Trimmed(net::FindHeader(headers, "etag").value_or(""));
+  const std::string_view tag = Trimmed(net::FindHeader(headers, "etag").value_or(""), kLineBlanks);
   if (tag.size() < 3 || tag.size() > 200 || tag.front() != '"' || tag.back() != '"') return "";
   const bool plain = std::ranges::all_of(tag.substr(1, tag.size() - 2), [](char c) {
     const auto u = static_cast<unsigned char>(c);
@@ -123,7 +123,7 @@ std::optional<std::chrono::seconds> RequestedWait(const net::Headers& headers) {
   }
   const auto after = net::FindHeader(headers, "retry-after");
   if (!after) return std::nullopt;
-  if (const auto seconds = ParseDecimal(Trimmed(*after))) {
+  if (const auto seconds = ParseDecimal(Trimmed(*after, kLineBlanks))) {
     return std::chrono::seconds(std::min<std::uint64_t>(*seconds, 1'000'000));
   }
   const auto then = ParseHttpDate(*after);
@@ -138,7 +138,7 @@ std::optional<std::chrono::seconds> RequestedWait(const net::Headers& headers) {
 std::optional<std::int64_t> ParseHttpDate(std::string_view text) {
   constexpr std::array<std::string_view, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  text = Trimmed(text);
+  text = Trimmed(text, kLineBlanks);
   // "Sun, 06 Nov 1994 08:49:37 GMT"
   if (text.size() != 29 || !text.ends_with(" GMT") || text[16] != ' ' || text[19] != ':' || text[22] != ':') {
     return std::nullopt;

@@ -46,7 +46,6 @@ std::string Lowered(std::string_view text) {
   return out;
 }
 
-// For messages: what a user wrote, short and fit for a terminal.
 // Takes the digits at the front; nullopt without any, or beyond 2^64 - 1.
 std::optional<std::uint64_t> TakeNumber(std::string_view& text) {
   if (text.empty() || !IsDigit(text.front())) return std::nullopt;
@@ -75,7 +74,7 @@ Result<Duration> ParseDuration(std::string_view text) {
                 fmt::format("'{}' is no length of time{}: write 500ms, 30s, 10m, 1h30m, 2d or never",
                             Excerpt(text), why));
   };
-  std::string_view rest = Trimmed(text);
+  std::string_view rest = Trimmed(text, kLineBlanks);
   if (Lowered(rest) == "never") return Duration::Never();
   if (rest == "0") return Duration{};
   if (rest.empty()) return bad("");
@@ -84,7 +83,7 @@ Result<Duration> ParseDuration(std::string_view text) {
   while (!rest.empty()) {
     const auto number = TakeNumber(rest);
     if (!number) return bad("");
-    rest = Trimmed(rest);
+    rest = Trimmed(rest, kLineBlanks);
     const std::string unit = Lowered(TakeLetters(rest));
     if (unit.empty()) return bad(" (a unit is missing)");
     while (next_unit < kTimeUnits.size() && kTimeUnits[next_unit].name != unit) ++next_unit;
@@ -93,7 +92,7 @@ Result<Duration> ParseDuration(std::string_view text) {
     if (*number > static_cast<std::uint64_t>((kLongest - total) / scale))
       return bad(" of at most 36500 days");
     total += static_cast<std::int64_t>(*number) * scale;
-    rest = Trimmed(rest);
+    rest = Trimmed(rest, kLineBlanks);
   }
   return Duration{std::chrono::milliseconds(total)};
 }
@@ -116,7 +115,7 @@ Result<std::uint64_t> ParseBytes(std::string_view text) {
         ErrorCode::kInvalidArgument,
         fmt::format("'{}' is no size{}: write 16GB, 1.5GB, 512MiB or a number of bytes", Excerpt(text), why));
   };
-  std::string_view rest = Trimmed(text);
+  std::string_view rest = Trimmed(text, kLineBlanks);
   const auto whole = TakeNumber(rest);
   if (!whole) return bad("");
   std::string_view fraction;
@@ -130,7 +129,7 @@ Result<std::uint64_t> ParseBytes(std::string_view text) {
     rest.remove_prefix(digits);
     if (digits == 0 || digits > kFractionDigits) return bad("");
   }
-  const std::string unit = Lowered(Trimmed(rest));
+  const std::string unit = Lowered(Trimmed(rest, kLineBlanks));
   std::uint64_t scale = unit.empty() ? 1 : 0;
   for (const SizeUnit& known : kSizeUnits)
     if (Lowered(known.name) == unit) scale = known.bytes;

@@ -151,7 +151,7 @@ Status CheckSetting(const Declaration& declaration, const SettingValue& value) {
 }
 
 Result<SettingValue> ParseSetting(const Declaration& declaration, std::string_view text) {
-  const std::string_view trimmed = Trimmed(text);
+  const std::string_view trimmed = Trimmed(text, kLineBlanks);
   if (declaration.fallback.empty() && (trimmed.empty() || trimmed == "none")) return Unset{};
   const std::optional<SettingValue> value = ParseType(declaration, trimmed);
   if (!value) return Refused(declaration, trimmed);
