@@ -46,7 +46,9 @@ TEST(ProgressLine, SaysMostImportantFirstAndFitsTheTerminal) {
   state.Update(progress, 0);
   EXPECT_EQ(ProgressLine(state, 120),
             " 42 %  5.2 of 12.1 GB  84 MB/s  1 min 22 s left  model-00001.safetensors");
-  EXPECT_EQ(ProgressLine(state, 60), " 42 %  5.2 of 12.1 GB  84 MB/s  1 min 22 s left");
+  EXPECT_EQ(ProgressLine(state, 70), " 42 %  5.2 of 12.1 GB  84 MB/s  1 min 22 s left  model-00001.…tensors");
+  EXPECT_EQ(ProgressLine(state, 60), " 42 %  5.2 of 12.1 GB  84 MB/s  1 min 22 s left  mod…-00001");
+  EXPECT_EQ(ProgressLine(state, 57), " 42 %  5.2 of 12.1 GB  84 MB/s  1 min 22 s left");
   EXPECT_EQ(ProgressLine(state, 24), " 42 %  5.2 of 12.1 GB");
   EXPECT_EQ(ProgressLine(state, 10), " 42 %");
   EXPECT_EQ(ProgressLine(state, 1), "");
@@ -85,6 +87,23 @@ TEST(ProgressLine, SeveralFilesHaveLinesOfTheirOwn) {
   progress.state = "downloading";
   state.Update(progress, 2);
   EXPECT_TRUE(FileLines(state, 120, 6).empty());  // the line for all names it
+}
+
+TEST(ProgressLine, ANarrowTerminalShowsWhichFilesThatAre) {
+  hub::TransferProgress progress = Progress(6'000'000, 10'000'000);
+  progress.in_flight = {{"model-00001-of-00002.safetensors", 4'000'000, 4'000'000, 0},
+                        {"d/größer-als-das.bin", 6'000'000, 2'000'000, 3}};
+  ProgressState state;
+  state.Update(progress, 0);
+  EXPECT_EQ(
+      FileLines(state, 80, 6),
+      (std::vector<std::string>{"  100 %  4.0 of 4.0 MB      model-00001-of-00002.safetensors  verifying",
+                                "   33 %  2.0 of 6.0 MB      größer-als-das.bin"}));
+  EXPECT_EQ(FileLines(state, 40, 6), (std::vector<std::string>{"  100 %  model-00001-of-0000…afetensors",
+                                                               "   33 %  größer-als-das.bin"}));
+  EXPECT_EQ(FileLines(state, 24, 6),
+            (std::vector<std::string>{"  100 %  model-00001…rs", "   33 %  größer-a…s.bin"}));
+  EXPECT_EQ(FileLines(state, 12, 6), (std::vector<std::string>{"  100 %", "   33 %"}));
 }
 
 TEST(ProgressDisplay, LinesAreTakenBackBeforeTheyAreDrawnAnew) {

@@ -54,13 +54,52 @@ std::string_view FileName(std::string_view path) {
   return slash == std::string_view::npos ? path : path.substr(slash + 1);
 }
 
-// As many of the parts as there is room for.
-std::string WhatFits(const std::vector<std::string>& parts, int columns) {
+constexpr int kWideColumns = 60;
+constexpr std::size_t kLeastName = 8;  // columns; less of a name says nothing
+
+// The first `columns` characters of a text, and the last.
+std::string_view Front(std::string_view text, std::size_t columns) {
+  std::size_t bytes = 0;
+  for (; columns > 0 && bytes < text.size(); --columns) bytes += NextUtf8(text.substr(bytes)).length;
+  return text.substr(0, bytes);
+}
+std::string_view Back(std::string_view text, std::size_t columns) {
+  const std::size_t width = Width(text);
+  return text.substr(Front(text, width - std::min(width, columns)).size());
+}
+
+// A name in that many columns, its middle left out. What tells the parts of a model apart stays: their
+// number.
+std::string ShortName(std::string_view name, std::size_t columns) {
+  if (Width(name) <= columns) return std::string(name);
+  const std::size_t digits = std::min(name.find_first_of("0123456789"), name.size());
+  const std::size_t after = std::min(name.find_first_not_of("0123456789", digits), name.size());
+  const std::size_t number = digits < name.size() ? Width(name.substr(0, after)) : 0;
+  const std::size_t room = columns - 1;
+  if (number > room) {
+    const std::size_t back = std::min(room, Width(name.substr(digits, after - digits)) + 1);
+    return fmt::format("{}…{}", Front(name, room - back), Back(name.substr(0, after), back));
+  }
+  const std::size_t front = std::max(number, room * 2 / 3);
+  return fmt::format("{}…{}", Front(name, front), Back(name, room - front));
+}
+
+// What a line says, most important first; of a name, as much as there is room for.
+struct Part {
+  std::string text;
+  bool is_name = false;
+};
+
+// As many of the parts as there is room for, in the order given.
+std::string WhatFits(const std::vector<Part>& parts, int columns) {
   std::string line;
   const auto limit = static_cast<std::size_t>(std::max(columns - 1, 1));  // the last column may wrap
-  for (const std::string& part : parts) {
-    const std::string clean = WithoutControls(ReplaceInvalidUtf8(part));
-    if (Width(line) + (line.empty() ? 0 : 2) + Width(clean) > limit) break;
+  for (const Part& part : parts) {
+    std::string clean = WithoutControls(ReplaceInvalidUtf8(part.text));
+    const std::size_t used = Width(line) + (line.empty() ? 0 : 2);
+    const std::size_t room = limit - std::min(limit, used);
+    if (part.is_name && room >= kLeastName) clean = ShortName(clean, room);
+    if (Width(clean) > room) break;
     line += (line.empty() ? "" : "  ") + clean;
   }
   return line;
@@ -124,24 +163,24 @@ int ProgressState::percent() const { return Percent(latest_.done_bytes, latest_.
 
 std::string ProgressLine(const ProgressState& state, int columns) {
   const hub::TransferProgress& now = state.latest();
-  std::vector<std::string> parts = {fmt::format("{:3} %", state.percent()),
-                                    OfTotal(now.done_bytes, now.total_bytes)};
+  std::vector<Part> parts = {{fmt::format("{:3} %", state.percent())},
+                             {OfTotal(now.done_bytes, now.total_bytes)}};
   if (!IsRunning(now.state)) {
-    parts.push_back(now.notice.empty() ? now.state : fmt::format("{}: {}", now.state, now.notice));
+    parts.emplace_back(now.notice.empty() ? now.state : fmt::format("{}: {}", now.state, now.notice));
   } else {
-    if (now.state != "downloading" && !now.state.empty()) parts.push_back(now.state);
+    if (now.state != "downloading" && !now.state.empty()) parts.emplace_back(now.state);
     if (now.bytes_per_second >= 1)
-      parts.push_back(HumanBytes(static_cast<std::uint64_t>(now.bytes_per_second)) + "/s");
+      parts.emplace_back(HumanBytes(static_cast<std::uint64_t>(now.bytes_per_second)) + "/s");
     if (state.eta_seconds() >= 0 && now.done_bytes < now.total_bytes)
-      parts.push_back(HumanSeconds(state.eta_seconds()) + " left");
-    if (!now.notice.empty()) parts.push_back(now.notice);
+      parts.emplace_back(HumanSeconds(state.eta_seconds()) + " left");
+    if (!now.notice.empty()) parts.emplace_back(now.notice);
   }
   if (now.resumed_bytes > 0 && IsRunning(now.state))
-    parts.push_back(HumanBytes(now.resumed_bytes) + " from before");
+    parts.emplace_back(HumanBytes(now.resumed_bytes) + " from before");
   if (now.in_flight.size() > 1 && IsRunning(now.state)) {
-    parts.push_back(fmt::format("{} files", now.in_flight.size()));
+    parts.emplace_back(fmt::format("{} files", now.in_flight.size()));
   } else if (!now.file.empty()) {
-    parts.emplace_back(FileName(now.file));
+    parts.emplace_back(std::string(FileName(now.file)), true);
   }
   return WhatFits(parts, columns);
 }
@@ -152,9 +191,11 @@ std::vector<std::string> FileLines(const ProgressState& state, int columns, int 
   if (files.size() < 2 || lines < 1 || !IsRunning(state.latest().state)) return text;
   for (const hub::FileProgress& file : files) {
     if (text.size() == static_cast<std::size_t>(lines)) break;
-    std::vector<std::string> parts = {fmt::format("  {:3} %", Percent(file.done_bytes, file.size)),
-                                      fmt::format("{:<17}", OfTotal(file.done_bytes, file.size))};
-    parts.emplace_back(FileName(file.path));
+    std::vector<Part> parts = {{fmt::format("  {:3} %", Percent(file.done_bytes, file.size))}};
+    // The total line has the bytes as well; the name is only here.
+    if (columns >= kWideColumns)
+      parts.emplace_back(fmt::format("{:<17}", OfTotal(file.done_bytes, file.size)));
+    parts.emplace_back(std::string(FileName(file.path)), true);
     if (file.connections == 0) parts.emplace_back("verifying");
     text.push_back(WhatFits(parts, columns));
   }

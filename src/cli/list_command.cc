@@ -172,7 +172,8 @@ Json EntryJson(const hub::CatalogEntry& entry) {
           {"layout", entry.layout}};
 }
 
-std::string About(std::uint64_t bytes) { return bytes == 0 ? "?" : HumanBytes(bytes); }
+// What the catalog knows; the listing of the moment decides.
+std::string About(std::uint64_t bytes) { return bytes == 0 ? "not known" : "about " + HumanBytes(bytes); }
 
 void ListCatalog(bool json) {
   if (json) {
@@ -185,7 +186,7 @@ void ListCatalog(bool json) {
   for (const hub::CatalogEntry& entry : hub::Catalog()) width = std::max(width, entry.name.size());
   std::string text;
   for (const hub::CatalogEntry& entry : hub::Catalog())
-    text += fmt::format("{:<{}}  {:>8}  {:<10}  {}\n", entry.name, width, About(entry.approximate_bytes),
+    text += fmt::format("{:<{}}  {:>13}  {:<10}  {}\n", entry.name, width, About(entry.approximate_bytes),
                         entry.license, entry.title);
   text += "\nAny other repository works as org/name[@revision][:pattern].\n";
   StandardOutput().Write(text);
@@ -292,7 +293,7 @@ std::string ShowEntry(const hub::CatalogEntry& entry) {
   std::string text;
   AddFact(text, "state", fmt::format("not installed (gptoss install {})", entry.name));
   AddFact(text, "from", entry.repository);
-  AddFact(text, "size", "about " + About(entry.approximate_bytes));
+  AddFact(text, "size", About(entry.approximate_bytes));
   AddFact(text, "memory", entry.memory_advice);
   AddFact(text, "licence", LicenseTitle(entry.license, ""));
   if (const hub::LicenseInfo* license = hub::FindLicense(entry.license)) {

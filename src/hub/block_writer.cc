@@ -8,7 +8,7 @@
 namespace gptoss::hub {
 namespace {
 
-constexpr std::size_t kMostPending = 32;
+constexpr std::size_t kMostPending = 24;
 // What comes in order waits for a hash that is further behind: else its bytes would have to be read back.
 constexpr std::uint64_t kMostAhead = 40 * kBlockBytes;
 constexpr std::chrono::milliseconds kLook{50};

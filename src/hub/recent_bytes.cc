@@ -45,7 +45,7 @@ BlockPointer RecentBytes::Claim(const void* owner, std::uint64_t offset) {
 
 void RecentBytes::GiveBack(BlockPointer block) {
   const std::lock_guard lock(mutex_);
-  if (free_.size() < most_) free_.push_back(std::move(block));
+  if (kept_.size() + free_.size() < most_) free_.push_back(std::move(block));
 }
 
 void RecentBytes::Forget(const void* owner) {
