@@ -14,7 +14,7 @@ function skip(why) {
   console.error(`skipped: ${why}`);
   process.exit(77);
 }
-if (Number(process.versions.node.split(".")[0]) < 20) skip("node is older than version 20");
+if (Number(process.versions.node.split(".")[0]) < 18) skip("node is older than version 18");
 const sdkFolder = process.env.ACP_SDK;
 export const program = process.env.GPTOSS_PROGRAM;
 export const scripted = process.env.GPTOSS_SCRIPTED_AGENT;

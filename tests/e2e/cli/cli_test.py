@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -348,8 +349,12 @@ class ChatTest(unittest.TestCase):
         self.assertIn(b"gptoss: error: ", err)
 
     def test_the_conversation_is_reused(self):
-        _, _, err = gptoss("chat", "--stats", stdin=b"hello\nthank you\n")
-        self.assertRegex(err.decode(), r"\(\d+ reused\)")
+        # A machine that is short of memory at that moment drops what was read, as it should.
+        for _ in range(5):
+            _, _, err = gptoss("chat", "--stats", stdin=b"hello\nthank you\n")
+            if re.search(rb"\(\d+ reused\)", err):
+                return
+        self.fail(err.decode())
 
     def test_turns_commands_and_leaving_in_a_terminal(self):
         chat = Terminal("chat", "--stats")
