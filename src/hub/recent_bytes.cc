@@ -21,6 +21,12 @@ BlockPointer RecentBytes::Take() {
       free_.pop_back();
       return block;
     }
+    if (made_ >= 2 * most_ && !kept_.empty()) {
+      BlockPointer block = std::move(kept_.front().block);
+      kept_.erase(kept_.begin());
+      return block;
+    }
+    ++made_;
   }
   return std::make_unique<Block>();
 }
@@ -45,12 +51,15 @@ BlockPointer RecentBytes::Claim(const void* owner, std::uint64_t offset) {
 
 void RecentBytes::GiveBack(BlockPointer block) {
   const std::lock_guard lock(mutex_);
-  if (kept_.size() + free_.size() < most_) free_.push_back(std::move(block));
+  free_.push_back(std::move(block));
 }
 
 void RecentBytes::Forget(const void* owner) {
   const std::lock_guard lock(mutex_);
-  std::erase_if(kept_, [&](const Kept& kept) { return kept.owner == owner; });
+  for (Kept& kept : kept_) {
+    if (kept.owner == owner) free_.push_back(std::move(kept.block));
+  }
+  std::erase_if(kept_, [](const Kept& kept) { return kept.block == nullptr; });
 }
 
 }  // namespace gptoss::hub

@@ -39,7 +39,7 @@ using BlockPointer = std::unique_ptr<Block>;
 class RecentBytes {
  public:
   explicit RecentBytes(std::size_t most) : most_(most) {}
-  // An empty one.
+  // An empty one; where twice `most` were made, the oldest that is kept.
   BlockPointer Take();
   // The oldest goes where there are too many.
   void Keep(const void* owner, BlockPointer block);
@@ -57,8 +57,9 @@ class RecentBytes {
   };
   const std::size_t most_;
   std::mutex mutex_;
-  std::vector<Kept> kept_;  // oldest first
-  std::vector<BlockPointer> free_;
+  std::vector<Kept> kept_;          // oldest first
+  std::vector<BlockPointer> free_;  // never given back to the heap: threads come and go, and it would fray
+  std::size_t made_ = 0;
 };
 
 }  // namespace gptoss::hub

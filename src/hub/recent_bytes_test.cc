@@ -39,6 +39,21 @@ TEST(RecentBytes, AreClaimedOnceByTheirOwnerAndPlace) {
   EXPECT_EQ(recent.Claim(&one, 5), nullptr);
 }
 
+TEST(RecentBytes, BlocksAreUsedAgainInsteadOfMadeWithoutEnd) {
+  RecentBytes recent(2);
+  const int owner = 0;
+  for (std::uint64_t i = 0; i < 2; ++i) {
+    BlockPointer block = recent.Take();
+    block->Begin(i);
+    recent.Keep(&owner, std::move(block));
+  }
+  std::vector<BlockPointer> taken;
+  for (int i = 0; i < 2; ++i) taken.push_back(recent.Take());
+  taken.push_back(recent.Take());  // of the kept ones, the oldest
+  EXPECT_EQ(recent.Claim(&owner, 0), nullptr);
+  EXPECT_NE(recent.Claim(&owner, 1), nullptr);
+}
+
 TEST(RecentBytes, TheOldestAndTheForgottenAreGone) {
   RecentBytes recent(2);
   const int one = 0, other = 0;
