@@ -55,7 +55,9 @@ int ProcessesWith(std::string_view text) {
   std::error_code none;
   for (fs::directory_iterator process("/proc", none), end; !none && process != end; process.increment(none)) {
     std::ifstream file(process->path() / "cmdline");
-    const std::string line((std::istreambuf_iterator<char>(file)), {});
+    std::string line(4096, '\0');  // read: a process that is gone by now is no exception
+    file.read(line.data(), static_cast<std::streamsize>(line.size()));
+    line.resize(static_cast<std::size_t>(file.gcount()));
     if (line.find(text) != std::string::npos) ++found;
   }
   return found;
