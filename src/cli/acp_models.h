@@ -11,7 +11,7 @@ namespace gptoss::cli {
 
 struct AgentModels {
   std::unique_ptr<agents::ModelPool> pool;
-  std::string selected;  // the one to begin with: of -m, a setting, what is installed, else "demo"
+  std::string selected;  // the one to begin with: of -m, a setting, what is installed, else what can be
 };
 // `model`: of the command line, "" if it has none. A model that cannot be opened is no error here: a session
 // that asks it says what to do.

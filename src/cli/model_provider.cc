@@ -12,6 +12,7 @@
 #include "cli/settings_option.h"
 #include "cli/terminal.h"
 #include "cli/version.h"
+#include "hub/catalog.h"
 #include "provider/from_settings.h"
 #include "provider/hub_source.h"
 #include "settings/paths.h"
@@ -37,6 +38,8 @@ Result<std::unique_ptr<ModelSource>> SourceOf(const SelectedModel& selected, con
   GPTOSS_TRY(options.hub, HubOptionsFrom(settings));
   GPTOSS_TRY(options.state_folder, StateDirectory());
   options.program_version = Version();
+  if (const hub::CatalogEntry* entry = hub::FindInCatalog(selected.name))
+    options.shown_licence = entry->license;
   return HubModelSource(selected.name, std::move(options));
 }
 
@@ -76,8 +79,14 @@ class LoadProgress {
 Result<Answering> OpenProvider(const GenerationArguments& arguments) {
   Answering answering;
   GPTOSS_TRY(answering.selected, SelectModel(arguments.model));
+  GPTOSS_TRY(answering.provider, MakeProvider(answering.selected, arguments));
+  return answering;
+}
+
+Result<std::unique_ptr<GptOssAgentProvider>> MakeProvider(const SelectedModel& selected,
+                                                          const GenerationArguments& arguments) {
   GPTOSS_TRY(const Settings::Pointer settings, LoadSettings(arguments.quiet));
-  GPTOSS_TRY(ProviderOptions options, ProviderOptionsFrom(*settings, answering.selected.demo()));
+  GPTOSS_TRY(ProviderOptions options, ProviderOptionsFrom(*settings, selected.demo()));
   if (arguments.context) options.context_tokens = *arguments.context;
   options.backend.threads = arguments.threads.value_or(0);
   options.backend.precise = arguments.precise;
@@ -88,9 +97,8 @@ Result<Answering> OpenProvider(const GenerationArguments& arguments) {
   if (options.telemetry.log && options.telemetry.folder.empty()) {
     GPTOSS_TRY(options.telemetry.folder, TelemetryFolder());
   }
-  GPTOSS_TRY(std::unique_ptr<ModelSource> source, SourceOf(answering.selected, *settings));
-  GPTOSS_TRY(answering.provider, GptOssAgentProvider::Create(std::move(options), std::move(source)));
-  return answering;
+  GPTOSS_TRY(std::unique_ptr<ModelSource> source, SourceOf(selected, *settings));
+  return GptOssAgentProvider::Create(std::move(options), std::move(source));
 }
 
 Status LoadShown(const Answering& answering, bool quiet, const CancelToken& cancel) {

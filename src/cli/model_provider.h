@@ -21,6 +21,11 @@ struct Answering {
 // Selects the model; nothing is loaded yet. Errors: those of SelectModel and of the settings.
 Result<Answering> OpenProvider(const GenerationArguments& arguments);
 
+// The same of a model that was selected before, or of one that is not installed yet (kInstalled, its path
+// "").
+Result<std::unique_ptr<GptOssAgentProvider>> MakeProvider(const SelectedModel& selected,
+                                                          const GenerationArguments& arguments);
+
 // Loads it. Says on stderr who answers where nobody chose, how far a large model is (on a terminal), and what
 // the memory guard has to say; nothing with --quiet. An error of a choice that came from a variable or a
 // setting names that.

@@ -205,8 +205,8 @@ class GptOssAgentProvider {
   // Gives the memory back; running turns end first (kFinishTurns: as they will, kCancelTurns: now).
   // Idempotent.
   virtual void Unload(PressurePolicy turns = PressurePolicy::kFinishTurns) = 0;
-  // Downloads in the background (see availability); a second call joins the first. `acknowledged_by` says how
-  // the user accepted the licence and is recorded with it.
+  // Downloads and waits for that (see availability for how far it is); a second call joins the first.
+  // `acknowledged_by` says how the user accepted the licence and is recorded with it.
   virtual Status Install(const std::string& acknowledged_by, CancelToken cancel = {}) = 0;
 
   virtual Result<SessionId> StartSession(const SessionOptions& options = {}) = 0;

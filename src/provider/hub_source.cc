@@ -135,6 +135,13 @@ class HubSource final : public ModelSource {
     GPTOSS_TRY(const auto known,
                FindAcknowledgement(options_.state_folder, listing.repository, listing.commit, licence));
     if (known) return known->how;
+    const std::string& shown = options_.shown_licence;
+    if (!acknowledged_by.empty() && !shown.empty() && licence != shown)
+      return Fail(
+          ErrorCode::kFailedPrecondition,
+          fmt::format("{} comes under the licence {} by now, not under {}; read it and accept it with "
+                      "'gptoss install {}' in a terminal",
+                      model_, licence, shown, model_));
     if (acknowledged_by.empty()) {
       GPTOSS_CHECK_OK(policy.CheckLicence(false, listing.repository, licence));
       return std::string();

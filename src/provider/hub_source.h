@@ -21,6 +21,9 @@ struct HubSourceOptions {
   std::string program_version;         // written into manifests
   // Read again before every load and install, so that a change counts at once.
   std::function<Result<Policy>()> policy = [] { return Policy::Load(); };
+  // The licence that users are shown before they accept one ("apache-2.0"); "": none is. An acknowledgement
+  // then counts for this one only: kFailedPrecondition where the model comes under another by now.
+  std::string shown_licence;
   // Empty: hub::Installer::Create of the options above. Tests give one with a client of their own.
   std::function<Result<std::unique_ptr<hub::Installer>>()> make_installer;
 

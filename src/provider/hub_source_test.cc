@@ -146,6 +146,17 @@ TEST_F(HubSourceTest, NothingComesBeforeTheAcknowledgement) {
             "asked in the terminal");
 }
 
+TEST_F(HubSourceTest, AnAcknowledgementCountsForTheLicenceThatWasShown) {
+  options_.shown_licence = "mit";
+  Start();
+  const Status refused = provider_->Install("asked in a client");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kFailedPrecondition);
+  EXPECT_NE(refused.error().message.find("apache-2.0"), std::string::npos);
+  EXPECT_TRUE(hub_.fetched().empty());
+  EXPECT_FALSE(FindAcknowledgement(options_.state_folder, "org/model", kA, "apache-2.0").value().has_value());
+}
+
 TEST_F(HubSourceTest, APolicySaysNoAndWhere) {
   Rule("[models]\nallowed = [\"openai/*\"]\n");
   Start();

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agents/gptoss_20b/install_offer.h"
 #include "agents/gptoss_20b/prompt_text.h"
 #include "agents/ids.h"
 
@@ -23,9 +24,7 @@ class GptOssAgent final : public Agent {
   acp::Mode mode() const override {
     return {.id = "gptoss_20b", .name = "GPT-OSS", .description = "GPT-OSS 20B on this machine, with tools"};
   }
-  std::string Unavailable() const override {
-    return pool_.Choices().empty() ? "no model is installed; run 'gptoss install'" : "";
-  }
+  std::string Unavailable() const override { return pool_.Unavailable(); }
   std::vector<acp::Command> commands() const override { return SlashCommands(); }
   Result<std::unique_ptr<AgentSession>> Open(SessionContext context) override {
     return std::make_unique<GptOssSession>(pool_, options_, std::move(context));
@@ -132,14 +131,8 @@ TurnOutcome GptOssSession::Prompt(const Turn& turn, TurnSink& sink) {
     Say(sink, fmt::format("{}\n", attached.error().message));
     return {};
   }
-  const Availability state = model_->provider->availability();
-  if (state.state == ModelState::kUnavailable || state.state == ModelState::kNotInstalled) {
-    Say(sink, fmt::format("The model cannot answer yet: {}. {}\n",
-                          state.reason.empty() ? "it is not installed" : state.reason,
-                          state.advice.empty() ? "Run 'gptoss install' in a terminal, then ask again."
-                                               : state.advice));
-    return {};
-  }
+  if (auto outcome = MakeInstalled(*model_, context_.choices->Get().model, turn.cancel, sink))
+    return *outcome;
   if (context_tokens_ > 0 && !model_->small &&
       static_cast<double>(used_) > kFullAt * static_cast<double>(context_tokens_)) {
     if (const Status compacted = Compact(turn.cancel, sink); !compacted && turn.cancel.cancelled())

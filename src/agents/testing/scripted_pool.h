@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
@@ -14,24 +15,35 @@
 
 namespace gptoss::agents::testing {
 
-// Models "scripted", "other" (the same) and "absent" (not installed).
+// Models "scripted" and "other" (the same), "loading" (takes three seconds), "absent" (not installed) and
+// "installable" (not installed, and offered).
 inline std::unique_ptr<ModelPool> MakeScriptedPool(const gptoss::testing::PromptedOptions& options = {}) {
   return std::make_unique<ModelPool>(
       [options](const std::string& name) -> Result<PooledModel> {
-        if (name != "scripted" && name != "other" && name != "absent")
+        gptoss::testing::PromptedOptions own = options;
+        own.installable = name == "installable";
+        if (name == "absent" || own.installable) {
+          own.state = ModelState::kNotInstalled;
+        } else if (name == "loading") {
+          own.load_time = std::chrono::seconds(3);
+        } else if (name != "scripted" && name != "other") {
           return Fail(ErrorCode::kNotFound,
                       fmt::format("there is no model {}; 'gptoss install' installs one", name));
-        gptoss::testing::PromptedOptions own = options;
-        if (name == "absent") own.state = ModelState::kNotInstalled;
+        }
         PooledModel model;
-        GPTOSS_TRY(model.provider, GptOssAgentProvider::Create(
-                                       {.pressure_source = [] { return nullptr; }},
-                                       std::make_unique<gptoss::testing::PromptedSource>(std::move(own))));
+        GPTOSS_TRY(model.provider,
+                   GptOssAgentProvider::Create({.pressure_source = [] { return nullptr; }},
+                                               std::make_unique<gptoss::testing::PromptedSource>(own)));
+        if (own.installable)
+          model.install = InstallFacts{.licence = "Apache License 2.0 (apache-2.0)", .details = "A test."};
         return model;
       },
       [] {
-        return std::vector<ModelChoice>{
-            {"scripted", "does what it is told"}, {"other", "the same"}, {"absent", "is not there"}};
+        return std::vector<ModelChoice>{{"scripted", "does what it is told"},
+                                        {"other", "the same"},
+                                        {"loading", "takes its time"},
+                                        {"absent", "is not there"},
+                                        {"installable", "is not there yet"}};
       });
 }
 

@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -192,6 +193,7 @@ struct PromptedOptions {
   ScriptReader::Watch watch = {};             // is told every prompt
   std::shared_ptr<FakeControl> control = {};  // of its backend, for tests that look there; {}: one of its own
   std::chrono::milliseconds load_time{0};
+  bool installable = false;  // Install fetches it, which takes a second; else it fails
 };
 
 class PromptedModel final : public EngineModel {
@@ -216,33 +218,49 @@ class PromptedModel final : public EngineModel {
 
 class PromptedSource final : public ModelSource {
  public:
-  explicit PromptedSource(PromptedOptions options) : options_(std::move(options)) {}
+  explicit PromptedSource(const PromptedOptions& options) : options_(options), state_(options.state) {}
   Availability Look() override {
-    Availability look{.state = options_.state};
-    if (options_.state == ModelState::kNotInstalled) look.reason = "the test has not installed it";
+    Availability look{.state = state_};
+    if (state_ == ModelState::kNotInstalled) look.reason = "the test has not installed it";
+    if (options_.installable) look.download_bytes = kBytes;
     return look;
   }
   Result<Checkpoint> Open(const std::optional<std::string>&) override { return OpenDemoCheckpoint(); }
   Result<std::unique_ptr<LoadedModel>> Load(const Checkpoint& checkpoint, const LoadedModel::Options& options,
                                             const std::function<void(double)>& on_fraction,
                                             const CancelToken& cancel) override {
-    const auto begun = std::chrono::steady_clock::now();
-    while (std::chrono::steady_clock::now() - begun < options_.load_time) {
-      if (cancel.cancelled()) return Fail(ErrorCode::kCancelled, "the load was cancelled");
-      on_fraction(0.5);
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-    on_fraction(1);
+    GPTOSS_CHECK_OK(Spend(options_.load_time, cancel, on_fraction));
     GPTOSS_TRY(auto tokenizer, LoadTokenizer(checkpoint));
     return std::make_unique<PromptedModel>(std::move(tokenizer), checkpoint.model, options, options_);
   }
-  Status Install(const std::string&, const std::function<void(const Availability&)>&,
-                 const CancelToken&) override {
-    return Fail(ErrorCode::kUnsupported, "nothing to install in a test");
+  Status Install(const std::string& acknowledged_by, const std::function<void(const Availability&)>& on_state,
+                 const CancelToken& cancel) override {
+    if (!options_.installable) return Fail(ErrorCode::kUnsupported, "nothing to install in a test");
+    if (acknowledged_by.empty()) return Fail(ErrorCode::kPermissionDenied, "the licence was not accepted");
+    GPTOSS_CHECK_OK(Spend(std::chrono::seconds(1), cancel, [&](double fraction) {
+      on_state({.state = ModelState::kDownloading, .download_bytes = kBytes, .fraction = fraction});
+    }));
+    state_ = ModelState::kInstalled;
+    return {};
   }
 
  private:
+  static constexpr std::uint64_t kBytes = 12'100'000'000;
+  static Status Spend(std::chrono::milliseconds time, const CancelToken& cancel,
+                      const std::function<void(double)>& on_fraction) {
+    const auto begun = std::chrono::steady_clock::now();
+    while (std::chrono::steady_clock::now() - begun < time) {
+      if (cancel.cancelled()) return Fail(ErrorCode::kCancelled, "cancelled");
+      const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begun;
+      on_fraction(std::min(1.0, spent / std::chrono::duration<double>(time)));
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    on_fraction(1);
+    return {};
+  }
+
   const PromptedOptions options_;
+  std::atomic<ModelState> state_;
 };
 
 }  // namespace gptoss::testing
