@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
+#include <string>
 
 namespace gptoss {
 namespace {
@@ -21,6 +23,34 @@ constexpr std::uint64_t kBytesPerVocabularyEntry = 340;
 std::string Gb(std::uint64_t bytes) {
   return bytes < 100'000'000 ? fmt::format("{:.0f} MB", static_cast<double>(bytes) / 1e6)
                              : fmt::format("{:.1f} GB", static_cast<double>(bytes) / 1e9);
+}
+
+// The largest context from `smallest` up to `wanted`, in steps, that `fits`; 0: not even the smallest. Memory
+// grows with the context.
+std::int64_t LargestContext(std::int64_t smallest, std::int64_t wanted,
+                            const std::function<bool(std::int64_t)>& fits) {
+  if (fits(wanted)) return wanted;
+  if (!fits(smallest)) return 0;
+  std::int64_t low = 0, high = (wanted - smallest) / kStep;
+  while (low < high) {
+    const std::int64_t middle = low + (high - low + 1) / 2;
+    if (fits(smallest + middle * kStep)) {
+      low = middle;
+    } else {
+      high = middle - 1;
+    }
+  }
+  return smallest + low * kStep;
+}
+
+// What a half as large KV cache would make of it; "" where it makes no difference or is set already.
+std::string EightBitAdvice(const CpuBackendOptions& backend, std::int64_t smallest, std::int64_t wanted,
+                           std::int64_t now, const std::function<bool(std::int64_t, bool)>& fits) {
+  if (backend.precise || backend.kv_bits == 8) return "";
+  const std::int64_t then =
+      LargestContext(smallest, wanted, [&](std::int64_t tokens) { return fits(tokens, true); });
+  if (then <= now) return "";
+  return fmt::format("with memory.kv_bits = 8 it {} {} tokens", now > 0 ? "is" : "fits with", then);
 }
 
 }  // namespace
@@ -60,38 +90,35 @@ MemoryVerdict Preflight(const Model& model, const CpuBackendOptions& backend, st
         Gb(machine.total), model.name, Gb(rules.floor_total));
     return verdict;
   }
-  const auto fits = [&](std::int64_t tokens) {
-    return verdict.limit == 0 ? !bounded && !known : estimate(tokens).total() <= verdict.limit;
+  const auto fits_with = [&](std::int64_t tokens, bool eight_bits) {
+    CpuBackendOptions options = backend;
+    if (eight_bits) options.kv_bits = 8;
+    return verdict.limit == 0
+               ? !bounded && !known
+               : EstimateMemory(model, options, tokens, rules.sequences, process_now).total() <=
+                     verdict.limit;
   };
   const std::int64_t smallest = std::min({context, rules.smallest_context, model.config.max_context});
-  if (fits(context)) {
+  verdict.context =
+      LargestContext(smallest, context, [&](std::int64_t tokens) { return fits_with(tokens, false); });
+  const std::string eight_bits = EightBitAdvice(backend, smallest, context, verdict.context, fits_with);
+  if (verdict.context == context) {
     verdict.answer = MemoryVerdict::Answer::kGo;
-    verdict.context = context;
-  } else if (smallest < context && fits(smallest)) {
-    // Memory grows with the context: the largest number of steps that fits is found by halving.
-    std::int64_t low = 0, high = (context - smallest) / kStep;
-    while (low < high) {
-      const std::int64_t middle = low + (high - low + 1) / 2;
-      if (fits(smallest + middle * kStep)) {
-        low = middle;
-      } else {
-        high = middle - 1;
-      }
-    }
+  } else if (verdict.context > 0) {
     verdict.answer = MemoryVerdict::Answer::kSmallerContext;
-    verdict.context = smallest + low * kStep;
-    verdict.warning =
-        fmt::format("{} {} of memory: the context is {} tokens instead of {}",
-                    bounded ? "the bound leaves" : "there is", Gb(verdict.limit), verdict.context, context);
+    verdict.warning = fmt::format("{} {} of memory: the context is {} tokens instead of {}{}{}",
+                                  bounded ? "the bound leaves" : "there is", Gb(verdict.limit),
+                                  verdict.context, context, eight_bits.empty() ? "" : "; ", eight_bits);
   } else {
     verdict.estimate = estimate(smallest);
     const std::uint64_t needed = verdict.estimate.total();
     verdict.advice = fmt::format(
-        "{} needs {} with its smallest context of {} tokens and {} {}; {}", model.name, Gb(needed), smallest,
-        Gb(verdict.limit), bounded ? "is the bound (memory.bound)" : "is available",
+        "{} needs {} with its smallest context of {} tokens and {} {}; {}{}{}", model.name, Gb(needed),
+        smallest, Gb(verdict.limit), bounded ? "is the bound (memory.bound)" : "is available",
         bounded ? "raise the bound"
                 : fmt::format("close applications that hold {}, or use another agent",
-                              Gb(needed > verdict.limit ? needed - verdict.limit : 0)));
+                              Gb(needed > verdict.limit ? needed - verdict.limit : 0)),
+        eight_bits.empty() ? "" : "; ", eight_bits);
     return verdict;
   }
   verdict.estimate = estimate(verdict.context);

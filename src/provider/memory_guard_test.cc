@@ -78,6 +78,28 @@ TEST(MemoryGuardTest, AContextThatDoesNotFitShrinksToOneThatDoes) {
   EXPECT_NE(verdict.warning.find(std::to_string(verdict.context)), std::string::npos);
 }
 
+TEST(MemoryGuardTest, AQuantizedCacheIsAdvisedWhereItHelps) {
+  const MemoryVerdict wide = Ask(131072, {.total = 32 * kGb, .available = 14 * kGb});
+  const auto at = wide.warning.find("with memory.kv_bits = 8 it is ");
+  ASSERT_NE(at, std::string::npos) << wide.warning;
+  // What is promised is what comes when it is set.
+  const MemoryVerdict eight = Preflight(Twenty(), {.threads = 2, .kv_bits = 8}, 131072, {},
+                                        {.total = 32 * kGb, .available = 14 * kGb}, 40'000'000);
+  EXPECT_GT(eight.context, wide.context);
+  EXPECT_NE(wide.warning.find(std::to_string(eight.context) + " tokens", at), std::string::npos);
+  EXPECT_EQ(eight.warning.find("kv_bits"), std::string::npos) << eight.warning;
+  // Room for the smallest context with 8 bits alone.
+  const std::uint64_t needs =
+      EstimateMemory(Twenty(), {.threads = 2, .kv_bits = 8}, 65536, 1, 40'000'000).total();
+  const MemoryVerdict no = Ask(65536, {.total = 32 * kGb, .available = 30 * kGb},
+                               {.bound = needs + 1'000'000, .smallest_context = 65536});
+  ASSERT_EQ(no.answer, MemoryVerdict::Answer::kNo);
+  EXPECT_NE(no.advice.find("with memory.kv_bits = 8 it fits with 65536 tokens"), std::string::npos)
+      << no.advice;
+  // Nowhere near: nothing of the kind is promised.
+  EXPECT_EQ(Ask(4096, {.total = 32 * kGb, .available = 9 * kGb}).advice.find("kv_bits"), std::string::npos);
+}
+
 TEST(MemoryGuardTest, SaysNoWithNumbersAndAdvice) {
   const MemoryVerdict verdict = Ask(4096, {.total = 32 * kGb, .available = 9 * kGb});
   ASSERT_EQ(verdict.answer, MemoryVerdict::Answer::kNo);
