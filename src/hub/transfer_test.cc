@@ -112,7 +112,10 @@ class TransferTest : public ::testing::Test {
   }
   Status Fetch(const std::vector<BlobJob>& jobs, const ProgressObserver& observer = {},
                const CancelToken& cancel = {}) {
-    turns_ = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      turns_ = 0;
+    }
     return FetchBlobs(*client_, "org/name", std::string(40, '0'), jobs, observer, pause_, cancel);
   }
   void Fault(std::function<TestResponse(const TestRequest&, TestResponse, int)> fault) {
