@@ -177,5 +177,22 @@ TEST(Text, AnExcerptIsFitForATerminal) {
   EXPECT_EQ(Excerpt("aé", 2), "a\uFFFD…");  // cut within a character
 }
 
+TEST(Json, WhatTakesLongerThanItsSizeSaysIsRefused) {
+  const auto object = [](int keys) {
+    std::string text = "{\"first\": {}";
+    for (int i = 1; i < keys; ++i) text += ",\"k" + std::to_string(i) + "\":[{\"a\":\":\"}]";
+    return text + "}";
+  };
+  EXPECT_EQ(ParseJson(object(20'000))->size(), 20'000u);
+  EXPECT_EQ(ParseJson(object(20'001)).error().message, "a JSON object of more than 20000 keys");
+}
+
+TEST(Json, ANulByteIsNoEnd) {
+  using std::string_literals::operator""s;
+  EXPECT_FALSE(ParseJson("[1]\0[2]"s));
+  EXPECT_FALSE(ParseJson("[1]\0"s));
+  EXPECT_FALSE(ParseJson("\"a\0b\""s));
+}
+
 }  // namespace
 }  // namespace gptoss

@@ -2,14 +2,20 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+#include <vector>
+
 namespace gptoss {
 namespace {
 
-constexpr int kMaxDepth = 200;
+constexpr std::size_t kMaxDepth = 200;
+// Keys keep their order in a list, and each new one is looked for in it: 20,000 take 0.2 s, 80,000 took 20.
+constexpr int kMaxKeys = 20'000;
 
-// Nesting is counted on the raw text, before the recursive builder sees it.
-bool TooDeep(std::string_view text) {
-  int depth = 0;
+// What is wrong with the shape of it, looked for in the raw text before the recursive builder sees that; "":
+// nothing.
+std::string BadShape(std::string_view text) {
+  std::vector<int> keys;  // of each object that is open; 0 for an array
   bool in_string = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -19,18 +25,23 @@ bool TooDeep(std::string_view text) {
       continue;
     }
     if (c == '"') in_string = true;
-    if ((c == '{' || c == '[') && ++depth > kMaxDepth) return true;
-    if (c == '}' || c == ']') --depth;
+    if (c == '\0') return "not valid JSON: a NUL byte";  // the library would take it for the end
+    if (c == '{' || c == '[') {
+      if (keys.size() == kMaxDepth) return fmt::format("JSON nested deeper than {} levels", kMaxDepth);
+      keys.push_back(0);
+    }
+    if ((c == '}' || c == ']') && !keys.empty()) keys.pop_back();
+    if (c == ':' && !keys.empty() && ++keys.back() > kMaxKeys)
+      return fmt::format("a JSON object of more than {} keys", kMaxKeys);
   }
-  return false;
+  return "";
 }
 
 }  // namespace
 
 Result<Json> ParseJson(std::string_view text) {
-  if (TooDeep(text)) {
-    return Fail(ErrorCode::kInvalidArgument, fmt::format("JSON nested deeper than {} levels", kMaxDepth));
-  }
+  if (std::string bad = BadShape(text); !bad.empty())
+    return Fail(ErrorCode::kInvalidArgument, std::move(bad));
   try {
     return Json::parse(text);
   } catch (const Json::exception& e) {

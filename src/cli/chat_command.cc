@@ -56,11 +56,13 @@ class Chat {
         if (!Command(input)) break;
       } else if (!Trimmed(input).empty()) {
         Answer(input.starts_with('/') ? input.substr(1) : input);
-        if (!StandardOutput().ok()) break;
+        if (!StandardOutput().ok() || interrupt_.terminated()) break;
       }
     }
     GPTOSS_CHECK_OK(StandardOutput().status());
     if (interrupt_.terminated()) return 143;
+    if (const Status status = reader_.status(); !status && !interactive_)
+      return std::unexpected(status.error());
     return exit_code_;
   }
 
@@ -172,6 +174,7 @@ class Chat {
     if (done.end == TurnEnd::kCancelled) {
       if (interactive_) Say("(stopped)\n");
       if (!interactive_) exit_code_ = 130;
+      asked_to_leave_ = true;  // one more Ctrl-C, with nothing asked in between, leaves
     } else if (!interactive_ && (done.end == TurnEnd::kToolCall || !HasAnswer(done))) {
       exit_code_ = 1;
     }

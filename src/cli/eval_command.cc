@@ -1,5 +1,6 @@
 // gptoss eval: numbers for people who compare engines.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -13,7 +14,9 @@
 #include "base/json.h"
 #include "cli/commands.h"
 #include "cli/eval_demo.h"
+#include "cli/input.h"
 #include "cli/model_option.h"
+#include "cli/terminal.h"
 
 namespace gptoss::cli {
 namespace {
@@ -51,7 +54,7 @@ Result<std::vector<T>> Integers(const Json& object, const char* field, std::int6
 }
 
 Result<std::vector<Prompt>> ReadPrompts(const ModelConfig& config, bool logits) {
-  const std::string text((std::istreambuf_iterator<char>(std::cin)), {});
+  GPTOSS_TRY(const std::string text, ReadAll(STDIN_FILENO, std::size_t{1} << 30));
   GPTOSS_TRY(const Json root, ParseJson(text));
   const auto prompts = root.is_object() ? root.find("prompts") : root.end();
   if (prompts == root.end() || !prompts->is_array()) {
@@ -173,7 +176,7 @@ void AddOne(CLI::App& eval, const char* name, const char* help, bool logits, int
                       "kernel set: portable, avx2, avx512, neon, neon_dotprod");
   command->callback([options, logits, &exit_code] {
     if (const Status status = Run(*options, logits); !status) {
-      std::cerr << "gptoss: error: " << status.error().message << '\n';
+      Complain(status.error().message);
       exit_code = ExitCode(status.error().code);
     }
   });

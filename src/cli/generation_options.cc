@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <ctime>
 #include <utility>
 
@@ -86,9 +87,12 @@ void AddGenerationOptions(CLI::App& app, GenerationArguments& arguments) {
   app.add_option("--seed", arguments.seed, "The same seed gives the same answer on the same machine")
       ->type_name("N")
       ->check([](const std::string& text) {
-        // CLI11 would read "-1" as 2^64 - 1.
-        const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
-        return digits ? std::string() : fmt::format("'{}' is not a number from 0 to 2^64 - 1", text);
+        // CLI11 would read "-1" and anything beyond as 2^64 - 1.
+        std::uint64_t seed = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
+        return error == std::errc() && end == text.data() + text.size()
+                   ? std::string()
+                   : fmt::format("'{}' is not a number from 0 to 2^64 - 1", text);
       });
   app.add_option("--max-tokens", arguments.max_tokens, "Stop after this many tokens, reasoning included")
       ->type_name("N");

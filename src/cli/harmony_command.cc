@@ -1,13 +1,14 @@
 // gptoss harmony render | parse: people check their own Harmony clients against these (docs/harmony.md).
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <iostream>
 #include <memory>
 #include <string>
 
 #include "base/json.h"
 #include "cli/commands.h"
+#include "cli/input.h"
 #include "cli/terminal.h"
 #include "cli/tokenizer_option.h"
 #include "harmony/conversation.h"
@@ -67,15 +68,20 @@ Result<Json> ParseLine(const Json& input, const Tokenizer& tokenizer) {
   return harmony::PolicyJson(parser);
 }
 
-void RunLines(const std::string& tokenizer_file, const std::string& model, LineFunction line,
-              int& exit_code) {
-  const auto tokenizer = OpenSelectedTokenizer(tokenizer_file, model);
+struct HarmonyOptions {
+  std::string tokenizer, model;
+  bool jsonl = true;  // the only form there is
+};
+
+void RunLines(const HarmonyOptions& options, LineFunction line, int& exit_code) {
+  const auto tokenizer = OpenSelectedTokenizer(options.tokenizer, options.model);
   if (!tokenizer) {
     Complain(tokenizer.error().message);
     exit_code = ExitCode(tokenizer.error().code);
     return;
   }
-  for (std::string text; std::getline(std::cin, text);) {
+  LineReader input_lines(STDIN_FILENO, -1);
+  for (std::string text; input_lines.Next(text) == LineReader::Event::kLine;) {
     if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
     auto input = ParseJson(text);
     const Result<Json> output =
@@ -84,15 +90,20 @@ void RunLines(const std::string& tokenizer_file, const std::string& model, LineF
     if (!StandardOutput().Write(DumpJson(output ? *output : Json{{"error", output.error().message}}) + "\n"))
       return;
   }
+  if (const Status status = input_lines.status(); !status) {
+    Complain(status.error().message);
+    exit_code = ExitCode(status.error().code);
+  }
 }
 
 void AddOne(CLI::App& harmony, const char* name, const char* help, LineFunction line, int& exit_code) {
   CLI::App* command = harmony.add_subcommand(name, help);
-  auto file = std::make_shared<std::string>(), model = std::make_shared<std::string>();
-  auto jsonl = std::make_shared<bool>(true);
-  AddTokenizerOptions(*command, *file, *model);
-  command->add_flag("--jsonl", *jsonl, "one JSON object per line in and out (the only form there is)");
-  command->callback([=, &exit_code] { RunLines(*file, *model, line, exit_code); });
+  // The parser writes into these after this function has returned: the callback keeps them alive.
+  auto options = std::make_shared<HarmonyOptions>();
+  AddTokenizerOptions(*command, options->tokenizer, options->model);
+  command->add_flag("--jsonl", options->jsonl,
+                    "one JSON object per line in and out (the only form there is)");
+  command->callback([options, line, &exit_code] { RunLines(*options, line, exit_code); });
 }
 
 }  // namespace

@@ -12,6 +12,13 @@
 #include "base/utf8.h"
 
 namespace gptoss::cli {
+namespace {
+
+std::unexpected<Error> CannotRead(int error) {
+  return Fail(ErrorCode::kInvalidArgument, fmt::format("cannot read stdin: {}", std::strerror(error)));
+}
+
+}  // namespace
 
 Result<std::string> ReadAll(int descriptor, std::size_t max_bytes) {
   std::string text;
@@ -21,7 +28,7 @@ Result<std::string> ReadAll(int descriptor, std::size_t max_bytes) {
     if (count == 0) return text;
     if (count < 0) {
       if (errno == EINTR) continue;
-      return Fail(ErrorCode::kInvalidArgument, fmt::format("cannot read stdin: {}", std::strerror(errno)));
+      return CannotRead(errno);
     }
     text.append(chunk.data(), static_cast<std::size_t>(count));
     if (text.size() > max_bytes)
@@ -44,13 +51,15 @@ std::string JoinPrompt(std::string_view argument, std::string_view piped) {
 }
 
 bool LineReader::TakeLine(std::string& line) {
-  const std::size_t end = buffer_.find('\n');
+  const std::size_t end = buffer_.find('\n', searched_);
+  searched_ = end != std::string::npos ? 0 : buffer_.size();
   if (end != std::string::npos) {
     line.assign(buffer_, 0, end);
     buffer_.erase(0, end + 1);
   } else if (ended_ && !buffer_.empty()) {
     line.swap(buffer_);
     buffer_.clear();
+    searched_ = 0;
   } else {
     return false;
   }
@@ -66,6 +75,7 @@ LineReader::Event LineReader::Next(std::string& line) {
                                   pollfd{.fd = wake_, .events = POLLIN, .revents = 0}};
     if (::poll(waiting.data(), waiting.size(), -1) < 0) {
       if (errno == EINTR) continue;
+      failure_ = errno;
       ended_ = true;
       continue;
     }
@@ -77,10 +87,18 @@ LineReader::Event LineReader::Next(std::string& line) {
     const ssize_t count = ::read(descriptor_, chunk.data(), chunk.size());
     if (count > 0) {
       buffer_.append(chunk.data(), static_cast<std::size_t>(count));
-    } else if (count == 0 || errno != EINTR) {
+    } else if (count == 0) {
+      ended_ = true;
+    } else if (errno != EINTR && errno != EAGAIN) {
+      failure_ = errno;
       ended_ = true;
     }
   }
+}
+
+Status LineReader::status() const {
+  if (failure_ == 0) return {};
+  return CannotRead(failure_);
 }
 
 }  // namespace gptoss::cli

@@ -29,14 +29,18 @@ class LineReader {
   LineReader(int descriptor, int wake_descriptor) : descriptor_(descriptor), wake_(wake_descriptor) {}
 
   // kLine: `line` without its newline. The last line of the input needs none.
+  // kEnd: the input has ended, or cannot be read (status()).
   Event Next(std::string& line);
+  Status status() const;
 
  private:
   bool TakeLine(std::string& line);
   int descriptor_;
   int wake_;
   std::string buffer_;
+  std::size_t searched_ = 0;  // so much of the buffer has no newline: long lines cost no second look
   bool ended_ = false;
+  int failure_ = 0;  // errno
 };
 
 }  // namespace gptoss::cli

@@ -42,7 +42,8 @@ std::string Reworded(const CLI::ParseError& error) {
   if (what == "A subcommand is required") return "a command is missing";
   const std::size_t colon = what.find(": ");
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr && what.starts_with("--") &&
-      what.find("required") != std::string::npos && colon != std::string::npos)
+      what.find("required") != std::string::npos && colon != std::string::npos &&
+      what.find("At Most") == std::string::npos)
     return fmt::format("{} needs a value", what.substr(0, colon));
   return what;
 }

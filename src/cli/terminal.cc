@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -82,7 +83,10 @@ std::string Dimmed(std::string_view text, const Output& output) {
 }
 
 void Complain(std::string_view sentence) {
-  StandardError().Write(fmt::format("gptoss: error: {}\n", WithoutControls(ReplaceInvalidUtf8(sentence))));
+  // What a file or a server named may stand in it: it stays one line.
+  std::string line = WithoutControls(ReplaceInvalidUtf8(sentence));
+  std::ranges::replace(line, '\n', ' ');
+  StandardError().Write(fmt::format("gptoss: error: {}\n", line));
 }
 
 void Remark(std::string_view sentence) {

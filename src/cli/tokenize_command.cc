@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <iostream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,7 +39,8 @@ Result<Json> Decode(const Tokenizer& tokenizer, const Json& input) {
 }
 
 Status RunLines(const Tokenizer& tokenizer, const TokenizeOptions& options, int& exit_code) {
-  for (std::string line; std::getline(std::cin, line);) {
+  LineReader lines(STDIN_FILENO, -1);
+  for (std::string line; lines.Next(line) == LineReader::Event::kLine;) {
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     const auto input = ParseJson(line);
     const Result<Json> output = !input           ? Result<Json>(std::unexpected(input.error()))
@@ -48,9 +48,9 @@ Status RunLines(const Tokenizer& tokenizer, const TokenizeOptions& options, int&
                                                  : Encode(tokenizer, *input);
     if (!output) exit_code = 1;  // the other lines still get their answers
     if (!StandardOutput().Write(DumpJson(output ? *output : Json{{"error", output.error().message}}) + "\n"))
-      break;
+      return {};
   }
-  return {};
+  return lines.status();
 }
 
 Status Run(const TokenizeOptions& options, int& exit_code) {

@@ -71,7 +71,7 @@ RopeConfig ReadRope(const Json& root, Fields& fields, std::string_view file) {
   Fields inner(*scaling, file);
   rope.theta = inner.Real({"rope_theta"}, rope.theta);
   const Json* type = inner.Find({"rope_type", "type"});
-  const std::string name = type != nullptr && type->is_string() ? type->get<std::string>() : "default";
+  const std::string name = type == nullptr ? "default" : type->is_string() ? type->get<std::string>() : "";
   if (name == "yarn") {
     rope.factor = inner.Real({"factor"});
     rope.beta_fast = inner.Real({"beta_fast"}, 32.0);

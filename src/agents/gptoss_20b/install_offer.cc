@@ -19,7 +19,7 @@ namespace gptoss::agents {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr auto kLook = 50ms, kTellEvery = 500ms;
+constexpr auto kOfferLook = 50ms, kTellEvery = 500ms;
 constexpr const char* kInstall = "install";
 constexpr const char* kNotNow = "not_now";
 // How the licence was accepted, for the record.
@@ -130,7 +130,7 @@ class Offer {
     sink_.Emit(acp::ToolCall{.id = call_.id, .status = acp::ToolStatus::kInProgress});
     Download download(*model_.provider, std::move(acknowledged_by), cancel_);
     std::optional<Status> result;
-    while (!(result = download.WaitFor(kLook))) Tell();
+    while (!(result = download.WaitFor(kOfferLook))) Tell();
     if (*result) {
       End(acp::ToolStatus::kCompleted, fmt::format("{} is installed", name_));
       return std::nullopt;

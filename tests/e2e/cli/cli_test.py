@@ -415,6 +415,29 @@ class ChatTest(unittest.TestCase):
         chat.send(b"/quit\n")
         self.assertEqual(chat.finish(), 0)
 
+    def test_a_second_ctrl_c_after_a_stopped_answer_leaves(self):
+        chat = Terminal("chat", "--temperature", "5", "--top-p", "1", "--show-reasoning")
+        chat.wait_for(b"> ")
+        for _ in range(50):
+            chat.send(b"hello\n")
+            chat.wait_for(b"hello\r\n")
+            time.sleep(0.02)
+            chat.send(b"\x03")
+            if chat.wait_for_any(b"(stopped)", b"press Ctrl-C again") == b"(stopped)":
+                break
+            chat.wait_for(b"> ")
+        chat.wait_for(b"> ")
+        chat.send(b"\x03")
+        self.assertEqual(chat.finish(), 0)
+
+    def test_sigterm_during_an_answer_ends_the_chat(self):
+        chat = Terminal("chat", "--temperature", "5", "--top-p", "1", "--show-reasoning")
+        chat.wait_for(b"> ")
+        chat.send(b"hello\n")
+        chat.wait_for(b"hello\r\n")
+        os.kill(chat.pid, signal.SIGTERM)
+        self.assertEqual(chat.finish(), 143)
+
     def test_sigterm_ends_a_waiting_chat(self):
         chat = Terminal("chat")
         chat.wait_for(b"> ")
@@ -429,6 +452,30 @@ class ChatTest(unittest.TestCase):
         self.assertEqual(styled.finish(), 0)
         self.assertIn("thinking…".encode(), styled.text)
         self.assertIn(b"\r\x1b[2K", styled.text)
+
+
+class LinesTest(unittest.TestCase):
+    """The commands that take a line of JSON and give one."""
+    COMMANDS = (["harmony", "parse", "--jsonl"], ["harmony", "render", "--jsonl"], ["harmony", "parse"],
+                ["tokenize", "--jsonl"], ["tokenize", "--jsonl", "--decode"])
+
+    def test_nothing_in_nothing_out(self):
+        for command in self.COMMANDS:
+            self.assertEqual(gptoss(*command), (0, b"", b""), command)
+
+    def test_a_bad_line_is_told_and_the_others_are_answered(self):
+        code, out, err = gptoss("harmony", "parse", "--jsonl", stdin=b'{"ids":[]}\n{"ids":[]}\0\n{\n{"ids":[]}')
+        self.assertEqual((code, err), (1, b""))
+        self.assertEqual(["error" in json.loads(line) for line in out.splitlines()], [False, True, True, False])
+
+    def test_input_that_cannot_be_read_is_told(self):
+        for command in (*self.COMMANDS, ["chat", "-q"], ["eval", "greedy"], ["tokenize", "--decode"]):
+            folder = os.open("/", os.O_RDONLY)
+            done = subprocess.run([PROGRAM, *command], stdin=folder, capture_output=True, timeout=TIMEOUT,
+                                  env=environment())
+            os.close(folder)
+            self.assertEqual(done.returncode, 2, (command, done))
+            self.assertIn(b"cannot read stdin", done.stderr, command)
 
 
 class InstalledModelTest(unittest.TestCase):
