@@ -45,6 +45,8 @@ std::string Reworded(const CLI::ParseError& error) {
       what.find("required") != std::string::npos && colon != std::string::npos &&
       what.find("At Most") == std::string::npos)
     return fmt::format("{} needs a value", what.substr(0, colon));
+  if (what.starts_with("--") && what.find("At Most 1") != std::string::npos && colon != std::string::npos)
+    return fmt::format("{} is given more than once", what.substr(0, colon));
   return what;
 }
 

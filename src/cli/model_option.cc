@@ -81,7 +81,11 @@ void AddModelOption(CLI::App& app, std::string& model) {
          "-m,--model", model,
          "An installed model's name, a folder or a .gguf file (default: $GPTOSS_MODEL, else model.default, "
          "else an installed model, else the embedded demo)")
-      ->type_name("MODEL");
+      ->type_name("MODEL")
+      ->check([](const std::string& text) {
+        // An unset variable of a shell must not silently mean the demo.
+        return text.empty() ? "the name of the model is empty" : "";
+      });
 }
 
 Result<SelectedModel> SelectModel(const std::string& model) {

@@ -80,6 +80,7 @@ Result<Answering> OpenProvider(const GenerationArguments& arguments) {
   Answering answering;
   GPTOSS_TRY(answering.selected, SelectModel(arguments.model));
   GPTOSS_TRY(answering.provider, MakeProvider(answering.selected, arguments));
+  answering.context = arguments.context.value_or(0);
   return answering;
 }
 
@@ -119,6 +120,9 @@ Status LoadShown(const Answering& answering, bool quiet, const CancelToken& canc
   }
   const Availability now = provider.availability();
   if (now.state == ModelState::kReady && !now.reason.empty() && !quiet) Remark(now.reason);
+  if (const std::int64_t own = provider.model().max_context_tokens; answering.context > own && !quiet)
+    Remark(fmt::format("the context is {} tokens, all that the model can take, instead of {}", own,
+                       answering.context));
   return {};
 }
 

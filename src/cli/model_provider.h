@@ -2,6 +2,7 @@
 // progress, asked one turn at a time.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -16,6 +17,7 @@ namespace gptoss::cli {
 struct Answering {
   SelectedModel selected;
   std::unique_ptr<GptOssAgentProvider> provider;
+  std::int64_t context = 0;  // tokens, as asked for; 0: nobody did
 };
 
 // Selects the model; nothing is loaded yet. Errors: those of SelectModel and of the settings.

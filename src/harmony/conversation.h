@@ -21,7 +21,8 @@ enum class ReasoningEffort : std::uint8_t { kLow, kMedium, kHigh };
 Result<ReasoningEffort> ParseReasoningEffort(std::string_view name);
 std::string_view ReasoningEffortName(ReasoningEffort effort);  // "low", "medium", "high"
 
-// A function's JSON schema keeps key order and the spelling of its numbers.
+// A function's JSON schema keeps key order; its numbers are spelled as serde_json spells them, as the
+// reference does.
 struct ToolDescription {
   std::string name;
   std::string description;
