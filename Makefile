@@ -47,6 +47,13 @@ debug: ## everything unoptimised, each source compiled alone
 	@tools/setup.sh build test
 	@$(call build_preset,debug,)
 
+.PHONY: test-adapters
+test-adapters: ## our client of other agents against all adapters from npm (about 460 MB)
+	@tools/setup.sh build test
+	@tools/fetch_test_data.sh adapters
+	@$(call build_preset,release,--target acp_adapters_test)
+	@cd build/release && ctest -R acp_adapters --output-on-failure
+
 .PHONY: asan
 asan: ## the tests under AddressSanitizer and UBSan
 	@tools/setup.sh build test sanitize

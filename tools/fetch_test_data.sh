@@ -3,6 +3,8 @@
 #   build/test-data/o200k/tokenizer.json  the real vocabulary of gpt-oss, from the npm package `tiktoken`
 #   build/test-data/acp/                  the Agent Client Protocol's own SDK, with its JSON schema, a checker for that, and
 #                                         MCP's own SDK for servers
+#   build/test-data/acp-adapters/         another agent of that protocol, for our side as its client; with `adapters` as the
+#                                         argument a second one too, whose program is large (`make test-adapters`)
 #   build/test-data/hf/                   a Python with `huggingface_hub`, the client whose cache ours shares
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -52,6 +54,28 @@ fetch_acp_sdk() {
   fi
 }
 
+# Without their optional parts, the programs of their makers, they still shake hands; codex-acp does not.
+fetch_acp_adapters() {
+  local out=build/test-data/acp-adapters ready=ready-0.101.0
+  local packages=(@agentclientprotocol/claude-agent-acp@0.101.0)
+  if [ "${1:-}" = adapters ]; then
+    ready=ready-0.101.0-2.6.0
+    packages+=(@agentclientprotocol/codex-acp@2.6.0 "@openai/codex-linux-x64@npm:@openai/codex@0.166.0-linux-x64")
+  fi
+  [ -e "$out/$ready" ] || [ -e "$out/ready-0.101.0-2.6.0" ] && return 0
+  rm -rf "$out"
+  mkdir -p "$out"
+  echo "test data: fetching npm's ${packages[*]}" >&2
+  if (cd "$out" && echo '{"private": true}' >package.json &&
+    npm install --silent --no-audit --no-fund --ignore-scripts --omit=optional "${packages[@]}" >&2); then
+    touch "$out/$ready"
+  else
+    echo "test data: npm could not fetch ${packages[*]}; the tests with them will be skipped" >&2
+    rm -rf "$out"
+  fi
+}
+
 fetch_vocabulary
 fetch_acp_sdk
+fetch_acp_adapters "$@"
 fetch_hub_client

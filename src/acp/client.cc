@@ -55,6 +55,7 @@ class RunningAgent final : public Client {
 
   const Json& initialize_result() const override { return initialized_; }
   bool suspect() const override { return suspect_; }
+  bool running() const override { return !ended_ && !suspect_; }
 
   Result<std::string> NewSession(const std::string& folder, const CancelToken& cancel) override {
     GPTOSS_TRY(const Json result, Ask("session/new", Json{{"cwd", folder}, {"mcpServers", Json::array()}},
@@ -69,8 +70,13 @@ class RunningAgent final : public Client {
     GPTOSS_TRY(const std::int64_t call,
                Send("session/prompt", Json{{"sessionId", session}, {"prompt", std::move(blocks)}}, waiting));
     std::optional<std::chrono::steady_clock::time_point> deadline;
+    const auto begin = std::chrono::steady_clock::now();
+    bool too_long = false;
     while (!waiting->WaitFor(20ms)) {
-      if (!deadline && cancel.cancelled()) {
+      if (!deadline && config_.turn_patience > 0ms &&
+          std::chrono::steady_clock::now() - begin >= config_.turn_patience)
+        too_long = true;
+      if (!deadline && (too_long || cancel.cancelled())) {
         connection_.Notify("session/cancel", Json{{"sessionId", session}}, false);
         deadline = std::chrono::steady_clock::now() + config_.cancel_patience;
       }
@@ -79,6 +85,10 @@ class RunningAgent final : public Client {
       connection_.Abandon(call, v1::kRequestCancelled, "it did not end the cancelled turn");
     }
     GPTOSS_TRY(const Json result, Value("session/prompt", waiting->Take(), suspect_));
+    if (too_long)
+      return Fail(
+          ErrorCode::kDeadlineExceeded,
+          fmt::format("the turn took longer than {} ms and was cancelled", config_.turn_patience.count()));
     return TextOf(result, "stopReason");
   }
 

@@ -22,6 +22,7 @@ struct ClientConfig {
   std::string folder;
   std::string version;                                // of this program
   std::chrono::milliseconds start_patience{120'000};  // a first start may download
+  std::chrono::milliseconds turn_patience{0};         // for one turn, then it is cancelled; 0: no limit
   std::chrono::milliseconds cancel_patience{10'000};  // from a cancel to the end of its turn
   // Which option of a permission request is chosen; nullopt: none, it is cancelled. Called on the reading
   // thread; it must not wait. Empty: the first that refuses.
@@ -43,11 +44,12 @@ class Client {
   virtual const Json& initialize_result() const = 0;
   // kPermissionDenied: it wants a login first; the message lists its methods.
   virtual Result<std::string> NewSession(const std::string& folder, const CancelToken& cancel) = 0;
-  // Waits for the turn's end: its stop reason. After `cancel` the agent is told, and has `cancel_patience` to
-  // end the turn; then the agent is suspect: kDeadlineExceeded, and every call is refused from then on. Start
-  // another.
+  // Waits for the turn's end: its stop reason; kDeadlineExceeded after `turn_patience`. After `cancel` the
+  // agent is told, and has `cancel_patience` to end the turn; then the agent is suspect: kDeadlineExceeded,
+  // and every call is refused from then on. Start another.
   virtual Result<std::string> Prompt(const std::string& session, Json blocks, const CancelToken& cancel) = 0;
   virtual bool suspect() const = 0;
+  virtual bool running() const = 0;  // neither ended nor suspect
   virtual Result<Json> Ask(std::string_view method, Json params, std::chrono::milliseconds patience,
                            const CancelToken& cancel) = 0;
   // Ends it now and says how: its exit code, or minus the signal that ended it.

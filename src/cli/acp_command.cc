@@ -92,7 +92,8 @@ Result<std::unique_ptr<SessionStore>> OpenStore(const Settings& settings) {
 
 }  // namespace
 
-Result<int> ServeAcp(const AgentModels& models, const Settings::Pointer& settings) {
+Result<int> ServeAcp(const AgentModels& models, const Settings::Pointer& settings,
+                     const std::function<void(agents::AgentRegistry&)>& add_agents) {
   Deadline deadline;  // outlives all that may take its time
   GPTOSS_TRY(const std::unique_ptr<SessionStore> store, OpenStore(*settings));
   agents::AgentRegistry registry;
@@ -100,6 +101,7 @@ Result<int> ServeAcp(const AgentModels& models, const Settings::Pointer& setting
       *models.pool, {.version = Version(),
                      .max_calls = static_cast<int>(settings->Integer("agent.max_calls")),
                      .max_tokens = settings->IntegerIfSet("generation.max_tokens").value_or(0)}));
+  if (add_agents) add_agents(registry);
   agents::FaceOptions options{.version = Version(), .defaults = {}};
   options.defaults.model = models.selected;
   options.defaults.temperature = settings->Number("generation.temperature");

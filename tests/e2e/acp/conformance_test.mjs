@@ -1,8 +1,9 @@
 // The checks of the protocol's test kit (its ids are in the names), through the official SDK and a strict schema.
 import { test } from "node:test";
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { Agent, acp, program, refused, temporaryFolder } from "./harness.mjs";
 
 const METHOD = acp.methods.agent;
@@ -65,7 +66,7 @@ test("JSONRPC-003, EXT-001: silence on notifications, unknown ones and idle canc
   await agent.stop();
 });
 
-test("INIT-001, INIT-002, INIT-003, AUTH-002: version 1 whatever is asked, capabilities, one method of the agent", async () => {
+test("INIT-001, INIT-002, INIT-003, AUTH-002, AUTH-003, AUTH-004: version 1 whatever is asked, capabilities, one method of the agent", async () => {
   for (const version of [0, 1, 2, 65535]) {
     const agent = new Agent();
     const hello = await agent.initialize({}, version);
@@ -119,7 +120,7 @@ test("PROMPT-001, PROMPT-002: a turn streams and ends; nothing of it follows its
   await agent.stop();
 });
 
-test("PROMPTCAP: links, embedded text; images and audio are refused as announced", async () => {
+test("PROMPTCAP-001: links, embedded text; images and audio are refused as announced", async () => {
   const agent = await started();
   assert.deepEqual(agent.initialized.agentCapabilities.promptCapabilities, { image: false, audio: false, embeddedContext: true });
   const cwd = temporaryFolder();
@@ -173,7 +174,7 @@ test("CLIENTCAP-001, CLIENTCAP-002, CLIENTCAP-003: nothing is asked of a client 
   await editor.stop();
 });
 
-test("MODES, CONFIG-001..003: options and modes in sync, changed in a turn too, remembered", async () => {
+test("MODES-001, CONFIG-001, CONFIG-003: options and modes in sync, changed in a turn too, remembered", async () => {
   const agent = await started();
   const { sessionId, modes, configOptions } = await agent.newSession(temporaryFolder());
   assert.equal(modes.currentModeId, "gptoss_20b");
@@ -206,6 +207,90 @@ test("MODES, CONFIG-001..003: options and modes in sync, changed in a turn too, 
   assert.equal(off.configOptions.find((o) => o.id === "tools").currentValue, false);
   assert.equal(session.configOptions.find((o) => o.id === "thought_level").currentValue, "high");
   await knowing.stop();
+});
+
+test("every option in a turn, from both sides, and remembered as where the next session begins", async () => {
+  const agent = await started();
+  const { sessionId } = await agent.newSession(temporaryFolder());
+  const set = (configId, value) => agent.request(METHOD.session.setConfigOption, { sessionId, configId, value });
+  const current = (options) => Object.fromEntries(options.map((o) => [o.id, o.currentValue]));
+  const turn = agent.prompt(sessionId, `!slow 5\n!say ${"word ".repeat(600)}`);
+  await agent.until(() => agent.said(sessionId), "the turn's begin");
+  const chosen = { model: "other", thought_level: "low", temperature: "0.3", tools: "off", show_reasoning: "off" };
+  for (const [id, value] of Object.entries(chosen)) {
+    const answer = await set(id, value);
+    assert.equal(answer.configOptions.length, 6);
+    assert.equal(current(answer.configOptions)[id], value);
+  }
+  await agent.cancel(sessionId);
+  assert.equal((await turn).stopReason, "cancelled");
+  // The other way: what a command changes is told.
+  await agent.prompt(sessionId, "/effort high");
+  await agent.until(() => agent.updatesOf(sessionId, "config_option_update").length, "the changed option");
+  const told = current(agent.updatesOf(sessionId, "config_option_update").at(-1).configOptions);
+  assert.deepEqual(told, { mode: "gptoss_20b", ...chosen, thought_level: "high" });
+  // Without tools there is none to call.
+  await agent.prompt(sessionId, "/status");
+  assert.match(agent.said(sessionId), /tools: off/);
+  assert.match(agent.said(sessionId), /model: other/);
+  await agent.stop();
+  const again = await started({ home: agent.home });
+  const next = await again.newSession(temporaryFolder());
+  assert.deepEqual(current(next.configOptions), { mode: "gptoss_20b", ...chosen, thought_level: "high" });
+  await again.stop();
+});
+
+test("MODES: a set on one side is told on the other; a mode that cannot run says why", async () => {
+  const agent = await started();
+  const { sessionId, modes, configOptions } = await agent.newSession(temporaryFolder());
+  assert.deepEqual(modes.availableModes.map((m) => m.id), ["gptoss_20b", "echo", "broken"]);
+  assert.deepEqual(configOptions.find((o) => o.id === "mode").options.map((o) => o.value), ["gptoss_20b", "echo", "broken"]);
+  assert.match(modes.availableModes[2].description, /not available: it is a test/);
+  const mode = (update) => update.configOptions.find((o) => o.id === "mode").currentValue;
+  await agent.request(METHOD.session.setMode, { sessionId, modeId: "echo" });
+  await agent.until(() => agent.updatesOf(sessionId, "config_option_update").length, "the option");
+  assert.equal(mode(agent.updatesOf(sessionId, "config_option_update").at(-1)), "echo");
+  await agent.prompt(sessionId, "hello");
+  assert.equal(agent.said(sessionId), "echo: hello");
+  await agent.request(METHOD.session.setConfigOption, { sessionId, configId: "mode", value: "broken" });
+  await agent.until(() => agent.updatesOf(sessionId, "current_mode_update").length, "the mode");
+  assert.equal(agent.updatesOf(sessionId, "current_mode_update").at(-1).currentModeId, "broken");
+  assert.equal((await agent.prompt(sessionId, "hello")).stopReason, "end_turn");
+  assert.match(agent.said(sessionId), /it is a test/);
+  await agent.request(METHOD.session.setMode, { sessionId, modeId: "gptoss_20b" });
+  await agent.prompt(sessionId, "!say back");
+  assert.ok(agent.said(sessionId).endsWith("back"));
+  await agent.stop();
+});
+
+test("SCHEMA-001, SCHEMA-002: what is wrong in a frame is found, unknown keys at the root among it", () => {
+  const faults = (frame) => {
+    const tap = { faults: [], theirs: new Map(), asked: new Map([["1", "session/new"]]) };
+    Agent.prototype.check.call(tap, { jsonrpc: "2.0", ...frame }, JSON.stringify(frame));
+    return tap.faults.length;
+  };
+  const update = (fields, more) => ({ method: "session/update", params: { sessionId: "s", update: fields, ...more } });
+  const chunk = { sessionUpdate: "agent_message_chunk", content: { type: "text", text: "t" } };
+  assert.equal(faults(update(chunk)), 0);
+  assert.ok(faults(update({ ...chunk, own: 1 })));
+  assert.ok(faults(update(chunk, { own: 1 })));
+  assert.ok(faults(update({ sessionUpdate: "usage_update", used: "1", size: 2 })));
+  assert.ok(faults({ method: "session/none", params: {} }));
+  assert.ok(faults({ id: 1, result: { modes: null } }));
+  assert.equal(faults({ id: 1, result: { sessionId: "s" } }), 0);
+  assert.ok(faults({ id: 1, result: {}, error: { code: 1, message: "m" } }));
+});
+
+// Of agentclientprotocol/acp-tck, which no registry has; the test that has the id in its name does what that check does.
+const TCK = ["TRANSPORT-001", "TRANSPORT-002", "JSONRPC-001", "JSONRPC-002", "JSONRPC-003", "INIT-001", "INIT-002", "INIT-003",
+  "SCHEMA-001", "SCHEMA-002", "SESSION-001", "SESSION-002", "PROMPT-001", "PROMPT-002", "CANCEL-001", "CANCEL-002", "CONFIG-003",
+  "AUTH-002", "AUTH-003", "AUTH-004", "CLIENTCAP-001", "CLIENTCAP-002", "CLIENTCAP-003", "EXT-001", "LOAD-001", "LOAD-002", "RESUME-001",
+  "LIST-001", "DELETE-001", "CLOSE-001", "ADDDIRS-001", "MODES-001", "CONFIG-001", "PROMPTCAP-001", "SHUTDOWN-001"];
+test("every check of the protocol's test kit has its test", () => {
+  const folder = fileURLToPath(new URL(".", import.meta.url));
+  const names = readdirSync(folder).filter((f) => f.endsWith("_test.mjs"))
+    .flatMap((f) => [...readFileSync(join(folder, f), "utf8").matchAll(/^test\("([^"]+)"/gm)].map((m) => m[1])).join("\n");
+  assert.deepEqual(TCK.filter((id) => !names.includes(id)), []);
 });
 
 test("commands: announced, answered, and changing what they say", async () => {

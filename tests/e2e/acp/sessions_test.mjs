@@ -99,7 +99,7 @@ test("RESUME-001: the context comes back, without a replay; a session that was n
   await again.stop();
 });
 
-test("LIST, DELETE, CLOSE, ADDDIRS: newest first, by folder, in pages; gone when deleted", async () => {
+test("LIST-001, DELETE-001, CLOSE-001, ADDDIRS-001: newest first, by folder, in pages; gone when deleted", async () => {
   const agent = await started();
   const one = temporaryFolder(), two = temporaryFolder(), more = temporaryFolder();
   const first = await agent.newSession(one, { additionalDirectories: [more] });
