@@ -8,6 +8,7 @@
 #include <mutex>
 #include <thread>
 
+#include "acp/fields.h"
 #include "acp/v1.h"
 #include "net/json_rpc.h"
 #include "platform/child_process.h"
@@ -18,12 +19,6 @@ namespace gptoss::acp {
 namespace {
 
 using namespace std::chrono_literals;
-
-std::string TextOf(const Json& object, const char* key) {
-  if (!object.is_object()) return "";
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
 
 class RunningAgent final : public Client {
  public:

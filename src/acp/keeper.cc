@@ -1,5 +1,7 @@
 #include "acp/keeper.h"
 
+#include "acp/fields.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,12 +15,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
-
-std::string TextOf(const Json& object, const char* key) {
-  if (!object.is_object()) return "";
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
 
 bool OnlyReads(const Json& params) {
   if (!params.is_object() || !params.contains("toolCall")) return false;

@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 // Ends at "die", hangs at "hang", answers everything else.
-constexpr const char* kAgent = R"PY(
+constexpr const char* kMortalAgent = R"PY(
 import json, sys
 def say(message): print(json.dumps({"jsonrpc": "2.0", **message}), flush=True)
 for line in sys.stdin:
@@ -29,26 +29,26 @@ for line in sys.stdin:
         if text == "die": sys.exit(1)
         if text != "hang": say({"id": id, "result": {"stopReason": "end_turn"}})
 )PY";
-ClientConfig Config(const char* script = kAgent) { return {.argv = {"python3", "-c", script}}; }
-Json Text(const char* text) { return Json::array({{{"type", "text"}, {"text", text}}}); }
+ClientConfig MortalAgent(const char* script = kMortalAgent) { return {.argv = {"python3", "-c", script}}; }
+Json Said(const char* text) { return Json::array({{{"type", "text"}, {"text", text}}}); }
 
 TEST(AgentKeeper, TheSameAgentWhileItRuns) {
-  AgentKeeper keeper(Config());
+  AgentKeeper keeper(MortalAgent());
   const auto one = keeper.Get({}).value(), two = keeper.Get({}).value();
   EXPECT_EQ(one, two);
   EXPECT_EQ(keeper.starts(), 1);
 }
 
 TEST(AgentKeeper, OneThatEndsIsStartedAgainAfterGrowingPausesAndNotForEver) {
-  AgentKeeper keeper(Config(),
+  AgentKeeper keeper(MortalAgent(),
                      {.first_pause = 100ms, .longest_pause = 200ms, .max_restarts = 3, .window = 600s});
   std::vector<Clock::time_point> times;
   for (int i = 0; i < 4; ++i) {
     const auto agent = keeper.Get({});
     ASSERT_TRUE(agent.has_value()) << agent.error().message;
     times.push_back(Clock::now());
-    EXPECT_EQ((*agent)->Prompt("s", Text("hello"), {}).value(), "end_turn");
-    EXPECT_EQ((*agent)->Prompt("s", Text("die"), {}).error().code, ErrorCode::kUnavailable);
+    EXPECT_EQ((*agent)->Prompt("s", Said("hello"), {}).value(), "end_turn");
+    EXPECT_EQ((*agent)->Prompt("s", Said("die"), {}).error().code, ErrorCode::kUnavailable);
     EXPECT_FALSE((*agent)->running());
   }
   EXPECT_GE(times[3] - times[0], 100ms);  // pauses, measured from start to start
@@ -60,13 +60,13 @@ TEST(AgentKeeper, OneThatEndsIsStartedAgainAfterGrowingPausesAndNotForEver) {
 }
 
 TEST(AgentKeeper, OneThatHangsIsReplaced) {
-  ClientConfig config = Config();
+  ClientConfig config = MortalAgent();
   config.turn_patience = 50ms;
   config.cancel_patience = 50ms;
   AgentKeeper keeper(config, {.first_pause = 1ms});
   {
     const auto agent = keeper.Get({}).value();
-    EXPECT_EQ(agent->Prompt("s", Text("hang"), {}).error().code, ErrorCode::kDeadlineExceeded);
+    EXPECT_EQ(agent->Prompt("s", Said("hang"), {}).error().code, ErrorCode::kDeadlineExceeded);
     EXPECT_TRUE(agent->suspect());
   }
   const auto next = keeper.Get({}).value();
