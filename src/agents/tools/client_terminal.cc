@@ -44,10 +44,8 @@ ToolOutcome RunInClientTerminal(const std::string& command, const std::string& f
   context.progress(std::move(live));
   const auto waited = terminal.WaitForExit(std::chrono::seconds(seconds));
   CommandEnd end;
-  std::optional<acp::TerminalExit> exit;
-  if (waited && *waited) {
-    exit = **waited;
-  } else {
+  std::optional<acp::TerminalExit> exit = waited ? *waited : std::nullopt;
+  if (!exit) {
     if (waited) end.stopped = context.cancel.cancelled() ? StoppedByUser() : StoppedAfter(seconds);
     exit = terminal.Kill();
   }
