@@ -48,7 +48,7 @@ debug: ## everything unoptimised, each source compiled alone
 	@$(call build_preset,debug,)
 
 .PHONY: test-adapters
-test-adapters: ## our client of other agents against all adapters from npm (about 460 MB)
+test-adapters: ## our client of other agents against all adapters from npm (about 520 MB)
 	@tools/setup.sh build test
 	@tools/fetch_test_data.sh adapters
 	@$(call build_preset,release,--target acp_adapters_test)
