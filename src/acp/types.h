@@ -96,6 +96,10 @@ struct Compaction {
   std::string id, status;  // "in_progress", "completed", "failed", "cancelled"
   std::string summary, error;
 };
+// The summary as it is written; the end has it whole.
+struct CompactionText {
+  std::string id, text;
+};
 struct SessionTitle {
   std::string title, updated_at;  // ISO 8601
 };
@@ -122,8 +126,8 @@ struct OptionsChanged {
   std::vector<ConfigOption> options;  // all of them
 };
 
-using Update = std::variant<MessageChunk, ToolCall, Plan, Usage, Notice, Compaction, SessionTitle, Commands,
-                            ModeChanged, OptionsChanged>;
+using Update = std::variant<MessageChunk, ToolCall, Plan, Usage, Notice, Compaction, CompactionText,
+                            SessionTitle, Commands, ModeChanged, OptionsChanged>;
 
 struct Mode {
   std::string id, name, description;

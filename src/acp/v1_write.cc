@@ -138,6 +138,12 @@ Json WriteUpdate(const Update& update, const ClientTraits& client) {
                                return json;
                              },
                              [](const Compaction& compaction) { return Write(compaction); },
+                             [](const CompactionText& piece) {
+                               Json json = Tagged("compaction_summary_chunk");
+                               json["compactionId"] = piece.id;
+                               json["content"] = TextBlock(piece.text);
+                               return json;
+                             },
                              [](const SessionTitle& title) {
                                Json json = Tagged("session_info_update");
                                json["title"] = title.title;

@@ -109,7 +109,7 @@ Result<int> ServeAcp(const AgentModels& models, const Settings::Pointer& setting
     options.defaults.effort = *effort;
 
   GPTOSS_TRY(const acp::PrivateStdio stdio, acp::TakeStdio());
-  net::RpcConnection connection(stdio.input, stdio.output);
+  net::RpcConnection connection(stdio.input, stdio.output, {.broken_output_ends = true});
   agents::AcpFace face(connection, *store, registry, *models.pool, std::move(options));
   g_connection = &connection;
   ::signal(SIGTERM, OnStopSignal);

@@ -164,6 +164,13 @@ Result<int> InstallFromFiles(const InstallArguments& arguments) {
   return 0;
 }
 
+// "" where the name is none: planning says so.
+std::string RepositoryOf(const std::string& model) {
+  if (const hub::CatalogEntry* entry = hub::FindInCatalog(model)) return entry->repository;
+  const auto reference = hub::ParseModelReference(model);
+  return reference ? reference->repository : "";
+}
+
 Result<int> Install(InstallArguments arguments) {
   if (arguments.from.empty() && NamesPath(arguments.model)) return InstallLocal(arguments);
   if (arguments.model.empty() && arguments.from.empty()) {
@@ -176,6 +183,9 @@ Result<int> Install(InstallArguments arguments) {
   GPTOSS_CHECK_OK(CheckStateFolder(context));
   HubSession session;
   GPTOSS_CHECK_OK(context.policy.CheckNetworkInstall());
+  GPTOSS_CHECK_OK(context.policy.CheckPlatform());
+  if (const std::string repository = RepositoryOf(arguments.model); !repository.empty())
+    GPTOSS_CHECK_OK(context.policy.CheckModel(repository));  // before the Hub is asked
   InstallRequest request = RequestFor(arguments);
   GPTOSS_TRY(const auto installer, OpenInstaller(context, arguments.json, arguments.quiet));
   GPTOSS_TRY(const hub::InstallPlan plan, installer->Plan(arguments.model, request.options, session.token()));

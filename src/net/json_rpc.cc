@@ -255,6 +255,7 @@ void RpcConnection::WriteLoop() {
       broken_ = true;
       queue_.clear();
       queued_bytes_ = 0;
+      if (options_.broken_output_ends) StopReading();
     }
     changed_.notify_all();
   }

@@ -54,6 +54,8 @@ struct RpcOptions {
   std::size_t max_line_bytes = std::size_t{32} << 20;
   std::size_t max_queued_bytes = std::size_t{16} << 20;  // of Notify and Call; replies never wait
   bool answer_noise = true;  // a line that is no JSON is answered with an error; false: passed over
+  // Nobody reads what is written any more: the same as the end of the input. false: what still comes is read.
+  bool broken_output_ends = false;
 };
 
 // Safe from any thread, but for Run. The descriptors stay the caller's and must outlive it.

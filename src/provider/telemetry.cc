@@ -26,7 +26,9 @@ std::filesystem::path LogFile(const std::filesystem::path& folder, int age) {
 
 void Rotate(const std::filesystem::path& folder, int files) {
   std::error_code ignored;
-  std::filesystem::remove(LogFile(folder, files - 1), ignored);
+  // Those too that are left of a time when more were kept.
+  for (int age = files - 1; std::filesystem::remove(LogFile(folder, age), ignored); ++age) {
+  }
   for (int age = files - 2; age >= 0; --age) {
     std::filesystem::rename(LogFile(folder, age), LogFile(folder, age + 1), ignored);
   }
@@ -120,7 +122,8 @@ void Telemetry::Append(const std::string& line) {
       static_cast<std::uint64_t>(status.st_size) + line.size() > options_.max_bytes) {
     Rotate(options_.folder, std::max(options_.files, 1));
   }
-  const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+  const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+                        0600);  // no wait for a FIFO
   const bool written = fd >= 0 && ::write(fd, line.data(), line.size()) == static_cast<ssize_t>(line.size());
   if (!written) {
     problem_ = fmt::format("{}: {}; generations are not logged", file.string(), std::strerror(errno));

@@ -73,6 +73,17 @@ TEST_F(TelemetryTest, TheLogIsPrivateRotatedAndBounded) {
   }
 }
 
+TEST_F(TelemetryTest, FewerFilesThanBeforeAreKeptAfterTheNextRotation) {
+  for (const int files : {4, 1}) {
+    Telemetry telemetry({.log = true, .folder = folder_, .max_bytes = 2000, .files = files});
+    for (int i = 0; i < 100; ++i) telemetry.Record(Sample(i), 0.1, false);
+  }
+  int left = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_))
+    left += entry.path().extension() == ".jsonl" ? 1 : 0;
+  EXPECT_EQ(left, 1);
+}
+
 TEST_F(TelemetryTest, ManyWritersLoseNoLine) {
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {

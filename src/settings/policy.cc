@@ -67,7 +67,15 @@ bool MatchesGlob(std::string_view pattern, std::string_view text) {
 Result<Policy::Rules> Policy::ReadRules(const std::filesystem::path& file) {
   Rules rules;
   GPTOSS_TRY(const std::optional<std::string> text, ReadTomlFile(file));
-  if (!text) return rules;
+  if (!text) {
+    std::error_code none;
+    if (std::filesystem::is_symlink(std::filesystem::symlink_status(file, none)))
+      return Fail(ErrorCode::kDataLoss,
+                  fmt::format("{} is a link to what is not there; a policy that cannot be read "
+                              "allows nothing: put the file there or remove the link",
+                              file.string()));
+    return rules;
+  }
   rules.file = file.string();
   GPTOSS_TRY(const TomlEntries entries, ParseToml(*text, rules.file));
   for (const TomlEntry& entry : entries) {

@@ -32,6 +32,13 @@ class PolicyTest : public testing::Test {
   std::filesystem::path folder_;
 };
 
+TEST_F(PolicyTest, ALinkToNowhereAllowsNothing) {
+  std::filesystem::create_symlink("/nonexistent", user_());
+  const auto policy = Policy::Load(system_(), user_());
+  ASSERT_FALSE(policy);
+  EXPECT_NE(policy.error().message.find("allows nothing"), std::string::npos) << policy.error().message;
+}
+
 TEST(Glob, StarsAndQuestionMarks) {
   EXPECT_TRUE(MatchesGlob("openai/gpt-oss-20b", "openai/gpt-oss-20b"));
   EXPECT_TRUE(MatchesGlob("openai/*", "openai/gpt-oss-20b"));

@@ -192,6 +192,7 @@ void LiveSession::RunPrompt(Job& job) {
 
 TurnOutcome LiveSession::RunTurn(Job& job) {
   const std::string message = NewId("msg");
+  loss_told_ = false;
   {
     std::lock_guard lock(state_mutex_);
     stored_.turn_open = true;
@@ -200,7 +201,9 @@ TurnOutcome LiveSession::RunTurn(Job& job) {
   for (const acp::ContentBlock& block : job.prompt) {
     const acp::MessageChunk chunk{
         .kind = acp::MessageKind::kUser, .message_id = message, .text = {}, .block = block.source};
-    static_cast<void>(face_.store->Append(id_, DumpJson(acp::v1::WriteUpdate(chunk, face_.client))));
+    if (const Status kept = face_.store->Append(id_, DumpJson(acp::v1::WriteUpdate(chunk, face_.client)));
+        !kept)
+      TellLoss(kept.error());
   }
   NameFromPrompt(job.prompt);
   Store(true);
@@ -364,17 +367,34 @@ void LiveSession::Emit(const acp::Update& update) {
     stored_.context_size = usage->size;
   }
   Json json = acp::v1::WriteUpdate(update, face_.client);
-  const bool silent = std::holds_alternative<acp::Compaction>(update) && !face_.client.compaction;
+  const bool of_compaction =
+      std::holds_alternative<acp::Compaction>(update) || std::holds_alternative<acp::CompactionText>(update);
+  const bool silent = of_compaction && !face_.client.compaction;
   if (BelongsToTranscript(update)) {
     // On the wire in the order of the transcript.
-    std::lock_guard lock(emit_mutex_);
-    static_cast<void>(face_.store->Append(id_, DumpJson(json)));
-    if (!silent) face_.connection->Notify("session/update", SessionUpdate(id_, std::move(json)));
+    Status kept;
+    {
+      std::lock_guard lock(emit_mutex_);
+      kept = face_.store->Append(id_, DumpJson(json));
+      if (!silent) face_.connection->Notify("session/update", SessionUpdate(id_, std::move(json)));
+    }
+    if (!kept) TellLoss(kept.error());
     return;
   }
   // State may be told by the thread that reads, which never waits; a running tool waits for a slow reader.
   const bool wait = std::holds_alternative<acp::ToolCall>(update);
   if (!silent) face_.connection->Notify("session/update", SessionUpdate(id_, std::move(json)), wait);
+}
+
+// A full disk stops nobody from talking, but nobody shall believe that it is kept.
+void LiveSession::TellLoss(const Error& error) {
+  if (loss_told_.exchange(true)) return;
+  const std::string text = fmt::format("This conversation is not being kept: {}", error.message);
+  if (face_.client.notices)
+    return Emit(acp::Notice{.severity = "error", .title = "Not kept", .description = text});
+  const acp::MessageChunk chunk{
+      .kind = acp::MessageKind::kAgent, .message_id = NewId("msg"), .text = text + "\n\n", .block = {}};
+  face_.connection->Notify("session/update", SessionUpdate(id_, acp::v1::WriteUpdate(chunk, face_.client)));
 }
 
 void LiveSession::Refresh() {

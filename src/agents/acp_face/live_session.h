@@ -1,6 +1,7 @@
 // A session that a client has open: its queue of work, the thread that does it, and where its updates go.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -96,6 +97,8 @@ class LiveSession final : public TurnSink {
   void NameByModel();
   void SetTitle(std::string title);
   void Store(bool touch);
+  // Once a turn.
+  void TellLoss(const Error& error);
   Status Change(std::string_view option, std::string_view value, bool& mode_changed);
   CancelToken RunningToken() const;
 
@@ -110,6 +113,7 @@ class LiveSession final : public TurnSink {
   OptionState options_;
 
   std::mutex emit_mutex_;
+  std::atomic<bool> loss_told_{false};
 
   mutable std::mutex queue_mutex_;
   std::condition_variable changed_;

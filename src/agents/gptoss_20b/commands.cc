@@ -129,7 +129,8 @@ std::string GptOssSession::Permissions(bool forget) const {
   return text + "\n`/permissions forget` forgets these.\n";
 }
 
-Result<std::string> GptOssSession::Summary(const CancelToken& cancel) {
+Result<std::string> GptOssSession::Summary(const CancelToken& cancel,
+                                           const std::function<void(const std::string&)>& on_text) {
   GPTOSS_CHECK_OK(Attach());
   GPTOSS_TRY(const harmony::Conversation conversation, Conversation());
   if (conversation.messages.size() <= HeadOf(conversation).messages.size())
@@ -138,6 +139,7 @@ Result<std::string> GptOssSession::Summary(const CancelToken& cancel) {
   GPTOSS_TRY(const SessionId side, model_->provider->Resume(Shortened(conversation, room)));
   ModelCallOptions options;
   options.silent = true;
+  options.on_answer = on_text;
   options.stream.effort = harmony::ReasoningEffort::kLow;
   options.stream.tools = harmony::ToolNamespace{.name = "functions"};
   const StreamDone done =
@@ -153,7 +155,9 @@ Result<std::string> GptOssSession::Summary(const CancelToken& cancel) {
 Status GptOssSession::Compact(const CancelToken& cancel, TurnSink& sink) {
   acp::Compaction compaction{.id = NewId("compaction"), .status = "in_progress"};
   sink.Emit(compaction);
-  auto summary = Summary(cancel);
+  auto summary = Summary(cancel, [&](const std::string& text) {
+    sink.Emit(acp::CompactionText{.id = compaction.id, .text = text});
+  });
   if (!summary) {
     compaction.status = summary.error().code == ErrorCode::kCancelled ? "cancelled" : "failed";
     compaction.error = summary.error().message;

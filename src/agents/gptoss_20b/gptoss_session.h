@@ -1,6 +1,7 @@
 // One session of the gptoss_20b agent: the loop of model and tools. Of this folder only.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,7 +48,9 @@ class GptOssSession final : public AgentSession {
   std::string StatusText() const;
   std::string Permissions(bool forget) const;
   Status Compact(const CancelToken& cancel, TurnSink& sink);
-  Result<std::string> Summary(const CancelToken& cancel);
+  // `on_text`: pieces of it, on the provider's thread.
+  Result<std::string> Summary(const CancelToken& cancel,
+                              const std::function<void(const std::string&)>& on_text);
 
   ModelPool& pool_;
   const GptOssAgentOptions options_;

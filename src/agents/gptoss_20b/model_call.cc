@@ -21,14 +21,17 @@ using Channel = StreamChunk::Channel;
 // Shared with the callbacks, which may outlive the wait of a turn that is refused.
 class Call {
  public:
-  Call(TurnSink* sink, bool show_reasoning, bool silent)
-      : sink_(silent ? nullptr : sink), show_reasoning_(show_reasoning) {}
+  Call(TurnSink* sink, const ModelCallOptions& options)
+      : sink_(options.silent ? nullptr : sink),
+        show_reasoning_(options.show_reasoning),
+        on_answer_(options.on_answer) {}
 
   void Chunk(const StreamChunk& chunk) {
     {
       std::lock_guard lock(mutex_);
       begun_ = true;
     }
+    if (on_answer_ && chunk.channel == Channel::kFinal && !chunk.text.empty()) on_answer_(chunk.text);
     if (sink_ == nullptr || chunk.text.empty() || chunk.channel == Channel::kToolCall) return;
     if (chunk.channel == Channel::kAnalysis && !show_reasoning_) return;
     auto& id = ids_[{chunk.channel, chunk.message_id}];
@@ -59,6 +62,7 @@ class Call {
  private:
   TurnSink* const sink_;
   const bool show_reasoning_;
+  const std::function<void(const std::string&)> on_answer_;
   std::map<std::pair<Channel, std::int32_t>, std::string> ids_;  // on the provider's thread
   mutable std::mutex mutex_;
   std::condition_variable ended_;
@@ -101,7 +105,7 @@ StreamDone CallModel(GptOssAgentProvider& provider, const SessionId& session,
     refused.end = TurnEnd::kCancelled;
     return refused;
   }
-  const auto call = std::make_shared<Call>(sink, options.show_reasoning, options.silent);
+  const auto call = std::make_shared<Call>(sink, options);
   const Status started = provider.Stream(
       session, std::move(messages), options.stream, [call](const StreamChunk& chunk) { call->Chunk(chunk); },
       [call](const StreamDone& done) { call->Done(done); });

@@ -304,6 +304,9 @@ test("commands: announced, answered, and changing what they say", async () => {
   await agent.prompt(sessionId, "remember this");
   await agent.prompt(sessionId, "/compact");
   assert.deepEqual(agent.updatesOf(sessionId, "compaction_update").map((u) => u.status), ["in_progress", "completed"]);
+  const summary = agent.updatesOf(sessionId, "compaction_summary_chunk").map((u) => u.content.text).join("");
+  assert.match(summary, /Summarise our conversation/);  // this model says what it is asked
+  assert.equal(agent.updatesOf(sessionId, "compaction_update").at(-1).summary[0].text, summary);
   await agent.prompt(sessionId, "/model absent");
   await agent.prompt(sessionId, "hello");
   assert.match(agent.said(sessionId), /gptoss install/);

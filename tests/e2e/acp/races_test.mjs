@@ -3,7 +3,7 @@ import { test } from "node:test";
 import assert from "node:assert/strict";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Agent, acp, gone, processesWith, program, temporaryFolder } from "./harness.mjs";
+import { Agent, acp, gone, processesWith, program, scripted, temporaryFolder } from "./harness.mjs";
 
 const METHOD = acp.methods.agent.session;
 const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
@@ -187,6 +187,36 @@ test("a reader that is slow gets everything; one that is gone ends the program",
   agent.prompt(sessionId, `!say ${"x".repeat(1000)}`).catch(() => {});
   agent.child.stdin.end();
   assert.equal((await agent.exited).signal, null);
+});
+
+test("a client that reads no more is one that is gone, though it keeps our input open", async () => {
+  const agent = await started();
+  const { sessionId } = await agent.newSession(temporaryFolder());
+  agent.child.stdout.destroy();
+  agent.prompt(sessionId, `!say ${"x".repeat(1000)}`).catch(() => {});
+  assert.equal((await agent.exited).signal, null);
+});
+
+test("on a full disk a conversation goes on, and says once a turn that it is not kept", async () => {
+  // No file may grow beyond 400 kB: the database cannot take a prompt of a megabyte.
+  const limited = { command: "bash", args: ["-c", 'trap "" XFSZ; ulimit -f 400; exec "$0"', scripted] };
+  const long = `!say ${"word ".repeat(200_000)}`;
+  const quiet = await started(limited);
+  const plain = await quiet.newSession(temporaryFolder());
+  assert.equal((await quiet.prompt(plain.sessionId, "!say small")).stopReason, "end_turn");
+  assert.equal((await quiet.prompt(plain.sessionId, long)).stopReason, "max_tokens");  // more than the context holds
+  assert.match(quiet.said(plain.sessionId), /not being kept/);
+  await quiet.stop();
+  const agent = await started(limited, { session: { notices: {} } });
+  const { sessionId } = await agent.newSession(temporaryFolder());
+  for (let turn = 1; turn <= 2; ++turn) {
+    assert.equal((await agent.prompt(sessionId, long)).stopReason, "max_tokens");
+    const notices = agent.updatesOf(sessionId, "notice");
+    assert.equal(notices.length, turn);
+    assert.match(notices.at(-1).description, /not being kept: .*(full|I\/O|disk)/);
+  }
+  assert.doesNotMatch(agent.said(sessionId), /not being kept/);
+  await agent.stop();
 });
 
 test("long output: capped tails, or increments for a client with display terminals", async () => {
