@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Two checks that stand in for machines we do not have, run on Debian:
-#  1. every source and test, a room at a time, compiles for Apple silicon with zig (PyPI's `ziglang`, which carries Apple's libc++
-#     and system headers), and what needs no third-party library is linked;
+#  1. every source and test, a room at a time, compiles for Apple silicon with zig (PyPI's `ziglang`, which carries
+#     Apple's libc++ and system headers), and what needs no third-party library is linked;
 #  2. the kernel and tokenizer tests (and what they stand on) run for arm64 Linux under qemu-user: NEON for real.
 # Both run at the same time. What is made stays in build/check-macos: a second run compiles only what changed.
 set -euo pipefail

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "acp/client.h"
+#include "base/testing/temporary_folder.h"
 
 namespace gptoss::acp {
 namespace {
@@ -21,8 +22,8 @@ TEST_P(Adapters, InitializeAndEnd) {
   const fs::path script = fs::path(folder == nullptr ? "" : folder) / "node_modules/@agentclientprotocol" /
                           GetParam() / "dist/index.js";
   if (folder == nullptr || !fs::exists(script)) GTEST_SKIP() << "not fetched: " << script;
-  std::string home = ::testing::TempDir() + "gptoss-adapter-XXXXXX";
-  ASSERT_NE(::mkdtemp(home.data()), nullptr);
+  const TemporaryFolder temporary;
+  const std::string home = temporary.path().string();
   // A proxy that is not there: whatever they would fetch, they cannot.
   ClientConfig config{.argv = {"node", script.string()},
                       .environment = {{"HOME", home},
@@ -31,18 +32,14 @@ TEST_P(Adapters, InitializeAndEnd) {
                                       {"https_proxy", "http://127.0.0.1:9"}},
                       .folder = home,
                       .version = "test"};
-  {
-    const auto agent = Client::Start(config, {});
-    ASSERT_TRUE(agent.has_value()) << agent.error().message;
-    const Json& hello = (*agent)->initialize_result();
-    EXPECT_EQ(hello["protocolVersion"], 1);
-    EXPECT_TRUE(hello["agentCapabilities"].is_object());
-    RecordProperty("agent", hello.value("agentInfo", Json()).dump());
-    EXPECT_TRUE((*agent)->running());
-    EXPECT_EQ((*agent)->Stop(), 0);
-  }
-  std::error_code none;
-  fs::remove_all(home, none);
+  const auto agent = Client::Start(config, {});
+  ASSERT_TRUE(agent.has_value()) << agent.error().message;
+  const Json& hello = (*agent)->initialize_result();
+  EXPECT_EQ(hello["protocolVersion"], 1);
+  EXPECT_TRUE(hello["agentCapabilities"].is_object());
+  RecordProperty("agent", hello.value("agentInfo", Json()).dump());
+  EXPECT_TRUE((*agent)->running());
+  EXPECT_EQ((*agent)->Stop(), 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Npm, Adapters, ::testing::Values("claude-agent-acp", "codex-acp"),

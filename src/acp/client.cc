@@ -8,7 +8,6 @@
 #include <mutex>
 #include <thread>
 
-#include "acp/fields.h"
 #include "acp/v1.h"
 #include "net/json_rpc.h"
 #include "platform/child_process.h"

@@ -1,11 +1,9 @@
 #include "acp/keeper.h"
 
-#include "acp/fields.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <initializer_list>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -23,7 +21,7 @@ bool OnlyReads(const Json& params) {
 }
 
 // The first option of these kinds, the earlier kinds first.
-std::optional<std::string> OptionOf(const Json& params, const std::array<std::string_view, 2>& kinds) {
+std::optional<std::string> OptionOf(const Json& params, std::initializer_list<std::string_view> kinds) {
   const auto options = params.is_object() ? params.find("options") : params.end();
   if (!params.is_object() || options == params.end() || !options->is_array()) return std::nullopt;
   for (const std::string_view kind : kinds) {
@@ -41,8 +39,7 @@ std::function<std::optional<std::string>(const Json& params)> AnswerBy(Permissio
   return [policy](const Json& params) {
     const bool allowed = policy == PermissionPolicy::kAllow ||
                          (policy == PermissionPolicy::kAllowReading && OnlyReads(params));
-    return allowed ? OptionOf(params, {"allow_once", "allow_once"})
-                   : OptionOf(params, {"reject_once", "reject_always"});
+    return allowed ? OptionOf(params, {"allow_once"}) : OptionOf(params, {"reject_once", "reject_always"});
   };
 }
 

@@ -18,6 +18,7 @@
 #include "agents/testing/recording_sink.h"
 #include "agents/testing/scripted_pool.h"
 #include "base/file.h"
+#include "base/testing/temporary_folder.h"
 
 namespace gptoss::agents {
 namespace {
@@ -30,17 +31,11 @@ using testing::RecordingSink;
 class GptOssAgentTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = ::testing::TempDir() + "gptoss-agent-XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = fs::canonical(pattern);
     std::ofstream(folder_ / "notes.txt") << "forty-two\n";
     choices_ = std::make_shared<SharedChoices>(Choices{.model = "scripted"});
     Open({}, false);
   }
-  void TearDown() override {
-    session_.reset();
-    fs::remove_all(folder_);
-  }
+  void TearDown() override { session_.reset(); }
   void Open(harmony::Conversation conversation, bool interrupted) {
     session_.reset();
     SessionContext context{.id = "s", .folder = folder_.string(), .more_folders = {}, .mcp_servers = {}};
@@ -66,7 +61,8 @@ class GptOssAgentTest : public ::testing::Test {
 
   std::unique_ptr<ModelPool> pool_ = testing::MakeScriptedPool();
   std::unique_ptr<Agent> agent_ = MakeGptOssAgent(*pool_, {.version = "test", .max_calls = 5});
-  fs::path folder_;
+  const TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
   std::shared_ptr<SharedChoices> choices_;
   std::set<std::string> rules_;
   harmony::Conversation saved_;

@@ -25,6 +25,7 @@
 #include "agents/gptoss_20b/gptoss_session.h"
 #include "agents/testing/recording_sink.h"
 #include "agents/testing/scripted_pool.h"
+#include "base/testing/temporary_folder.h"
 
 namespace gptoss::agents {
 namespace {
@@ -89,9 +90,6 @@ for line in sys.stdin:
 class AgentCancelTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = ::testing::TempDir() + "gptoss-cancel-XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = fs::canonical(pattern);
     mark_ = "gptoss-" + folder_.filename().string();
     control_->before = [slow = slow_prefill_](std::span<const BatchRow> rows) -> Status {
       if (*slow && rows.size() > 1) std::this_thread::sleep_for(1ms);
@@ -100,7 +98,6 @@ class AgentCancelTest : public ::testing::Test {
     pool_ = testing::MakeScriptedPool({.control = control_, .load_time = 20ms});
     agent_ = MakeGptOssAgent(*pool_, {.version = "test", .max_calls = 5});
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   std::unique_ptr<AgentSession> Open(bool with_mcp) {
     SessionContext context{.id = "s", .folder = folder_.string(), .more_folders = {}, .mcp_servers = {}};
@@ -204,7 +201,8 @@ class AgentCancelTest : public ::testing::Test {
     static_cast<void>(provider.StartSession());
   }
 
-  fs::path folder_;
+  const TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
   std::string mark_;
   std::shared_ptr<std::atomic<bool>> slow_prefill_ = std::make_shared<std::atomic<bool>>(false);
   std::shared_ptr<gptoss::testing::FakeControl> control_ = std::make_shared<gptoss::testing::FakeControl>();

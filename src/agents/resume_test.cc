@@ -15,6 +15,7 @@
 #include "agents/gptoss_20b/gptoss_agent.h"
 #include "agents/testing/recording_sink.h"
 #include "agents/testing/scripted_pool.h"
+#include "base/testing/temporary_folder.h"
 #include "sessions/store.h"
 
 namespace gptoss::agents {
@@ -68,16 +69,11 @@ class Life {
 
 class ResumeTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = ::testing::TempDir() + "gptoss-resume-XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = fs::canonical(pattern);
-    std::ofstream(folder_ / "notes.txt") << "forty-two\n";
-  }
-  void TearDown() override { fs::remove_all(folder_); }
+  void SetUp() override { std::ofstream(folder_ / "notes.txt") << "forty-two\n"; }
   fs::path file() const { return folder_ / "state" / "sessions.db"; }
   harmony::Conversation Load() { return SessionStore::Open(file()).value()->LoadConversation("s").value(); }
-  fs::path folder_;
+  const TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
 };
 
 constexpr const char* kFirst =

@@ -17,6 +17,7 @@
 #include "agents/tools/patch.h"
 #include "agents/workspace.h"
 #include "base/file.h"
+#include "base/testing/temporary_folder.h"
 
 namespace gptoss::agents {
 namespace {
@@ -28,9 +29,6 @@ using testing::RecordingSink;
 class ToolsTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = ::testing::TempDir() + "gptoss-tools-XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    base_ = fs::canonical(pattern);
     fs::create_directories(base_ / "work" / "src");
     fs::create_directories(base_ / "other");
     Write("work/notes.txt", "one\ntwo\nthree\n");
@@ -43,7 +41,6 @@ class ToolsTest : public ::testing::Test {
             .allow = [this](std::string_view rule) { rules_.emplace(rule); }});
     AddBuiltinTools(*toolbox_, false);
   }
-  void TearDown() override { fs::remove_all(base_); }
 
   void Write(const std::string& name, std::string_view text) {
     fs::create_directories((base_ / name).parent_path());
@@ -55,7 +52,8 @@ class ToolsTest : public ::testing::Test {
   }
   acp::ToolCall Last() { return sink_.Of<acp::ToolCall>().back(); }
 
-  fs::path base_;
+  const TemporaryFolder temporary_;
+  const fs::path base_ = temporary_.path();
   std::unique_ptr<Workspace> workspace_;
   std::set<std::string> rules_;
   std::unique_ptr<Toolbox> toolbox_;

@@ -1,7 +1,5 @@
 #include "base/file_lock.h"
 
-#include "base/file.h"
-
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
@@ -11,6 +9,8 @@
 #include <cerrno>
 #include <cstring>
 #include <thread>
+
+#include "base/file.h"
 
 namespace gptoss {
 namespace {

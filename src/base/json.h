@@ -14,6 +14,8 @@ using Json = nlohmann::ordered_json;
 // Never throws. Refuses nesting beyond 200 levels, so that no input can exhaust the stack, and objects of
 // more than 20,000 keys, so that none takes longer than its size says.
 Result<Json> ParseJson(std::string_view text);
+// The string at `key`; "" where `object` is none, has no such key, or has something else there.
+std::string TextOf(const Json& object, const char* key);
 // One line; invalid UTF-8 inside strings is replaced, never thrown about.
 std::string DumpJson(const Json& value);
 

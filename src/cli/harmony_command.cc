@@ -1,6 +1,5 @@
 // gptoss harmony render | parse: people check their own Harmony clients against these (docs/harmony.md).
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <memory>
@@ -8,7 +7,7 @@
 
 #include "base/json.h"
 #include "cli/commands.h"
-#include "cli/input.h"
+#include "cli/json_lines.h"
 #include "cli/terminal.h"
 #include "cli/tokenizer_option.h"
 #include "harmony/conversation.h"
@@ -80,17 +79,9 @@ void RunLines(const HarmonyOptions& options, LineFunction line, int& exit_code) 
     exit_code = ExitCode(tokenizer.error().code);
     return;
   }
-  LineReader input_lines(STDIN_FILENO, -1);
-  for (std::string text; input_lines.Next(text) == LineReader::Event::kLine;) {
-    if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
-    auto input = ParseJson(text);
-    const Result<Json> output =
-        input ? line(*input, **tokenizer) : Result<Json>(std::unexpected(input.error()));
-    if (!output) exit_code = 1;
-    if (!StandardOutput().Write(DumpJson(output ? *output : Json{{"error", output.error().message}}) + "\n"))
-      return;
-  }
-  if (const Status status = input_lines.status(); !status) {
+  const Status status =
+      AnswerJsonLines([&](const Json& input) { return line(input, **tokenizer); }, exit_code);
+  if (!status) {
     Complain(status.error().message);
     exit_code = ExitCode(status.error().code);
   }

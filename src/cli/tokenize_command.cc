@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "cli/commands.h"
 #include "cli/input.h"
+#include "cli/json_lines.h"
 #include "cli/terminal.h"
 #include "cli/tokenizer_option.h"
 
@@ -38,24 +39,12 @@ Result<Json> Decode(const Tokenizer& tokenizer, const Json& input) {
   return Json(tokenizer.Decode(ids));
 }
 
-Status RunLines(const Tokenizer& tokenizer, const TokenizeOptions& options, int& exit_code) {
-  LineReader lines(STDIN_FILENO, -1);
-  for (std::string line; lines.Next(line) == LineReader::Event::kLine;) {
-    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    const auto input = ParseJson(line);
-    const Result<Json> output = !input           ? Result<Json>(std::unexpected(input.error()))
-                                : options.decode ? Decode(tokenizer, *input)
-                                                 : Encode(tokenizer, *input);
-    if (!output) exit_code = 1;  // the other lines still get their answers
-    if (!StandardOutput().Write(DumpJson(output ? *output : Json{{"error", output.error().message}}) + "\n"))
-      return {};
-  }
-  return lines.status();
-}
-
 Status Run(const TokenizeOptions& options, int& exit_code) {
   GPTOSS_TRY(const auto tokenizer, OpenSelectedTokenizer(options.file, options.model));
-  if (options.jsonl) return RunLines(*tokenizer, options, exit_code);
+  if (options.jsonl) {
+    const auto answer = options.decode ? Decode : Encode;
+    return AnswerJsonLines([&](const Json& input) { return answer(*tokenizer, input); }, exit_code);
+  }
   GPTOSS_TRY(const std::string text, ReadAll(STDIN_FILENO));
   if (!options.decode) {
     StandardOutput().Write(DumpJson(Json(tokenizer->EncodeText(text))) + "\n");

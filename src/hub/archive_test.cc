@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/testing/temporary_folder.h"
 #include "hub/local_model.h"
 #include "hub/tar.h"
-#include "hub/testing/temporary_folder.h"
 
 namespace gptoss::hub {
 namespace {

@@ -1,5 +1,6 @@
 // The shared cache: what is written, in which form, and what deleting takes along.
 #include "hub/cache.h"
+#include "base/testing/temporary_folder.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -13,7 +14,6 @@
 #include "base/file_lock.h"
 #include "base/json.h"
 #include "hub/disk.h"
-#include "hub/testing/temporary_folder.h"
 
 namespace gptoss::hub {
 namespace {

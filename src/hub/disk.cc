@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/file.h"
 #include "platform/clone_file.h"
 #include "platform/disk.h"
 
@@ -72,43 +73,27 @@ Status CopyBytes(int in, std::uint64_t offset, std::uint64_t size, int out, cons
 }  // namespace
 
 std::unexpected<Error> FailSystem(std::string_view what, const std::filesystem::path& path, int error) {
-  ErrorCode code = ErrorCode::kUnavailable;
   std::string_view advice;
   switch (error) {
-    case ENOENT:
-    case ENOTDIR:
-      code = ErrorCode::kNotFound;
-      break;
     case EACCES:
     case EPERM:
-      code = ErrorCode::kPermissionDenied;
       advice = "; make it writable for you, or choose another cache with HF_HUB_CACHE";
       break;
     case EROFS:
-      code = ErrorCode::kPermissionDenied;
       advice = "; choose a cache on a writable disk with HF_HUB_CACHE";
       break;
     case ENOSPC:
-      code = ErrorCode::kResourceExhausted;
       advice = "; free space or choose another disk with HF_HUB_CACHE";
       break;
     case EDQUOT:
     case EFBIG:
-      code = ErrorCode::kResourceExhausted;
       advice = "; your limit for files is reached: raise it or choose another disk with HF_HUB_CACHE";
-      break;
-    case EMFILE:
-    case ENFILE:
-    case ENOMEM:
-      code = ErrorCode::kResourceExhausted;
-      break;
-    case EEXIST:
-      code = ErrorCode::kAlreadyExists;
       break;
     default:
       break;
   }
-  return Fail(code, fmt::format("cannot {} {}: {}{}", what, path.string(), std::strerror(error), advice));
+  return Fail(ErrorCodeOf(error),
+              fmt::format("cannot {} {}: {}{}", what, path.string(), std::strerror(error), advice));
 }
 
 std::uint64_t FreeBytes(const std::filesystem::path& folder) {

@@ -1,5 +1,6 @@
 // Whole installs against a server of the test's own: what is fetched, what is on the disk, what is refused.
 #include "hub/installer.h"
+#include "base/testing/temporary_folder.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -15,7 +16,6 @@
 #include "hub/completeness.h"
 #include "hub/disk.h"
 #include "hub/testing/fake_hub.h"
-#include "hub/testing/temporary_folder.h"
 
 namespace gptoss::hub {
 namespace {

@@ -2,11 +2,6 @@
 
 namespace gptoss::hub {
 
-std::string TextOf(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 std::vector<std::string> TextsOf(const Json& object, const char* key) {
   std::vector<std::string> texts;
   const auto found = object.find(key);

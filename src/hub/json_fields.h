@@ -1,4 +1,4 @@
-// Members of a JSON object that may be missing or of another kind: then they are empty.
+// As TextOf of base/json.h, for arrays: a member that is missing or of another kind is empty.
 #pragma once
 
 #include <string>
@@ -8,7 +8,6 @@
 
 namespace gptoss::hub {
 
-std::string TextOf(const Json& object, const char* key);
 // The strings of an array; what else it holds is left out.
 std::vector<std::string> TextsOf(const Json& object, const char* key);
 

@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/testing/temporary_folder.h"
 #include "hub/catalog.h"
 #include "hub/part_name.h"
 
@@ -18,22 +19,6 @@ namespace gptoss::hub {
 namespace {
 
 namespace fs = std::filesystem;
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (fs::temp_directory_path() / "gptoss-manifest-XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  ~TemporaryFolder() {
-    std::error_code error;
-    fs::remove_all(path_, error);
-  }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 std::string Hash(char digit, std::size_t length = 64) { return std::string(length, digit); }
 

@@ -13,12 +13,6 @@ constexpr std::array<std::string_view, 4> kSpoken = {"2025-11-25", kProtocolVers
                                                      "2024-11-05"};
 constexpr std::size_t kMaxTools = 500;
 
-std::string TextOf(const Json& object, const char* key) {
-  if (!object.is_object()) return "";
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 void AppendBlock(const Json& block, std::string& text) {
   const std::string type = TextOf(block, "type");
   std::string piece;

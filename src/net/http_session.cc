@@ -1,7 +1,5 @@
 #include "net/http_session.h"
 
-#include "base/text.h"
-
 #include <fmt/format.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -13,6 +11,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+
+#include "base/text.h"
 
 namespace gptoss::net {
 namespace {

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "base/text.h"
 #include "provider/generation.h"
 
 namespace gptoss {
@@ -21,9 +22,7 @@ std::string LocalToday() {
   return {text, std::strftime(text, sizeof text, "%Y-%m-%d", &local)};
 }
 
-bool Blank(const ParsedMessage& message) {
-  return message.content.find_first_not_of(" \t\r\n") == std::string::npos;
-}
+bool Blank(const ParsedMessage& message) { return IsBlank(message.content, " \t\r\n"); }
 
 harmony::Message CallAsHistory(const ParsedMessage& call) {
   harmony::Message message = harmony::AssistantMessage("commentary", call.content);

@@ -1,6 +1,7 @@
 // A model of the Hub from "not installed" to an answer, and every reason why it may not go that way. The Hub
 // is a server of the test's own that serves the demo's files.
 #include "provider/hub_source.h"
+#include "base/testing/temporary_folder.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -17,7 +18,6 @@
 #include "base/acknowledgement.h"
 #include "base/file.h"
 #include "hub/testing/fake_hub.h"
-#include "hub/testing/temporary_folder.h"
 #include "provider/from_settings.h"
 
 namespace gptoss {
@@ -97,7 +97,7 @@ class HubSourceTest : public ::testing::Test {
     return wait->done.value_or(StreamDone{});
   }
 
-  hub::TemporaryFolder temporary_;
+  TemporaryFolder temporary_;
   const fs::path policy_ = temporary_.path() / "policy.toml";
   hub::testing::FakeHub hub_;
   HubSourceOptions options_;
@@ -248,7 +248,7 @@ TEST(DefaultModelSource, TellsPathsNamesAndTheDemoApart) {
   EXPECT_EQ(DefaultModelSource("/nowhere").value()->Look().error, ErrorCode::kNotFound);
   EXPECT_EQ(DefaultModelSource(kDemo.string()).value()->Look().state, State::kInstalled);
   EXPECT_EQ(DefaultModelSource("a b/c").error().code, ErrorCode::kInvalidArgument);
-  hub::TemporaryFolder temporary;
+  TemporaryFolder temporary;
   HubSourceOptions options;
   options.state_folder = temporary.path();
   options.policy = [] { return Policy(); };
@@ -259,7 +259,7 @@ TEST(DefaultModelSource, TellsPathsNamesAndTheDemoApart) {
 
 // What is opened where it lies is under the policy too.
 TEST(CheckMayLoad, PathsAreAskedAboutByTheirCanonicalForm) {
-  hub::TemporaryFolder temporary;
+  TemporaryFolder temporary;
   const fs::path policy_file = temporary.path() / "policy.toml";
   ASSERT_TRUE(WriteFileAtomic(policy_file, "[models]\nallowed = [\"/opt/*\", \"org/model\"]\n"));
   const Policy policy = Policy::Load({}, policy_file).value();

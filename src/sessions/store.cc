@@ -297,10 +297,14 @@ Result<std::vector<std::string>> SessionStore::Transcript(std::string_view id) {
   std::lock_guard lock(mutex_);
   Statement query(database_, "SELECT item FROM transcript WHERE session=? ORDER BY number");
   query.Bind(id);
-  std::vector<std::string> items;
-  while (query.Step()) items.push_back(query.Text(0));
+  return Texts(query);
+}
+
+Result<std::vector<std::string>> SessionStore::Texts(Statement& query) {
+  std::vector<std::string> texts;
+  while (query.Step()) texts.push_back(query.Text(0));
   if (!query.ok()) return std::unexpected(Failure());
-  return items;
+  return texts;
 }
 
 Result<std::vector<SessionStore::MessageRow>> SessionStore::Messages(std::string_view id) {
@@ -372,11 +376,9 @@ Result<std::vector<std::string>> SessionStore::Permissions(std::string_view proj
   std::lock_guard lock(mutex_);
   Statement query(database_, "SELECT rule FROM permissions WHERE project=? ORDER BY rule");
   query.Bind(project);
-  std::vector<std::string> rules;
-  while (query.Step()) rules.push_back(query.Text(0));
-  if (!query.ok()) return std::unexpected(Failure());
-  return rules;
+  return Texts(query);
 }
+
 Status SessionStore::ForgetPermissions(std::string_view project) {
   std::lock_guard lock(mutex_);
   Statement remove(database_, "DELETE FROM permissions WHERE project=?");

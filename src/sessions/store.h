@@ -20,6 +20,8 @@ struct sqlite3;
 
 namespace gptoss {
 
+class Statement;
+
 struct StoredSession {
   std::string id;
   std::string folder;                     // absolute
@@ -87,6 +89,7 @@ class SessionStore {
   Result<std::int64_t> Version();
   Status Upgrade();
   Result<std::vector<MessageRow>> Messages(std::string_view id);  // with mutex_ held
+  Result<std::vector<std::string>> Texts(Statement& query);       // its first column; with mutex_ held
   Status Execute(const char* sql);
   Error Failure() const;
 

@@ -6,11 +6,6 @@
 namespace gptoss::agents {
 namespace {
 
-std::string TextOf(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 bool IsText(const Json& chunk) {
   const auto content = chunk.find("content");
   return content != chunk.end() && content->is_object() && TextOf(*content, "type") == "text" &&

@@ -396,43 +396,40 @@ class ChatTest(unittest.TestCase):
         chat.send(b"\x04")
         self.assertEqual(chat.finish(), 0)
 
-    def test_ctrl_c_stops_the_answer_and_keeps_the_chat(self):
+    def rambling(self):
+        """A chat so warm that the demo talks without end."""
         chat = Terminal("chat", "--temperature", "5", "--top-p", "1", "--show-reasoning")
         chat.wait_for(b"> ")
-        # So warm a demo talks without end, but chance or a fast machine may end an answer before Ctrl-C arrives; then
-        # the chat says that Ctrl-C found nothing to stop, and the next answer is tried.
+        return chat
+
+    def stopped(self):
+        """A chat in which Ctrl-C has stopped an answer, at its prompt."""
+        chat = self.rambling()
+        # Chance or a fast machine may end an answer before Ctrl-C arrives; then the chat says that Ctrl-C found nothing
+        # to stop, and the next answer is tried.
         for _ in range(50):
             chat.send(b"hello\n")
             chat.wait_for(b"hello\r\n")
             time.sleep(0.02)
             chat.send(b"\x03")
             if chat.wait_for_any(b"(stopped)", b"press Ctrl-C again") == b"(stopped)":
-                break
+                chat.wait_for(b"> ")
+                return chat
             chat.wait_for(b"> ")
-        else:
-            self.fail("fifty answers, and none was stopped")
-        chat.wait_for(b"> ")
+        self.fail("fifty answers, and none was stopped")
+
+    def test_ctrl_c_stops_the_answer_and_keeps_the_chat(self):
+        chat = self.stopped()
         chat.send(b"/quit\n")
         self.assertEqual(chat.finish(), 0)
 
     def test_a_second_ctrl_c_after_a_stopped_answer_leaves(self):
-        chat = Terminal("chat", "--temperature", "5", "--top-p", "1", "--show-reasoning")
-        chat.wait_for(b"> ")
-        for _ in range(50):
-            chat.send(b"hello\n")
-            chat.wait_for(b"hello\r\n")
-            time.sleep(0.02)
-            chat.send(b"\x03")
-            if chat.wait_for_any(b"(stopped)", b"press Ctrl-C again") == b"(stopped)":
-                break
-            chat.wait_for(b"> ")
-        chat.wait_for(b"> ")
+        chat = self.stopped()
         chat.send(b"\x03")
         self.assertEqual(chat.finish(), 0)
 
     def test_sigterm_during_an_answer_ends_the_chat(self):
-        chat = Terminal("chat", "--temperature", "5", "--top-p", "1", "--show-reasoning")
-        chat.wait_for(b"> ")
+        chat = self.rambling()
         chat.send(b"hello\n")
         chat.wait_for(b"hello\r\n")
         os.kill(chat.pid, signal.SIGTERM)

@@ -8,13 +8,17 @@
 #include <string>
 #include <system_error>
 
-namespace gptoss::hub {
+namespace gptoss {
 
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    std::string name = (std::filesystem::path(::testing::TempDir()) / "gptoss-hub-XXXXXX").string();
-    if (::mkdtemp(name.data()) != nullptr) path_ = std::filesystem::canonical(name);
+    std::string name = (std::filesystem::path(::testing::TempDir()) / "gptoss-test-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) {
+      ADD_FAILURE() << "no folder like " << name;
+    } else {
+      path_ = std::filesystem::canonical(name);
+    }
   }
   ~TemporaryFolder() {
     std::error_code ignored;
@@ -28,4 +32,4 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
-}  // namespace gptoss::hub
+}  // namespace gptoss
