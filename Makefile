@@ -104,8 +104,8 @@ check-tidy:
 	@tools/check_tidy.sh
 
 .PHONY: check-macos
-check-macos: ## compile for macOS with zig; run the kernel and tokenizer tests for arm64 under qemu
-	@tools/setup.sh build test cross
+check-macos: ## compile for macOS; run the kernel and tokenizer tests for arm64 under qemu
+	@tools/setup.sh build test sanitize cross
 	@tools/fetch_test_data.sh
 	@tools/check_macos.sh
 
