@@ -217,7 +217,7 @@ void AddChatCommand(CLI::App& app, int& exit_code) {
   AddGenerationOptions(*chat, *arguments);
   chat->callback([arguments, &exit_code] {
     const Result<int> result = RunChat(*arguments);
-    exit_code = result ? *result : ExitCode(result.error().code);
+    exit_code = result ? *result : ExitCodeOf(result.error());
     if (!result) Complain(result.error().message);
   });
 }

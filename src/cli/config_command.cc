@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,15 +40,18 @@ std::string DefaultOf(std::size_t index) {
   return entry.where.empty() ? std::string(kDeclarations[index].fallback) : FormatSetting(entry.value);
 }
 
+// What a bad value leaves unsaid: it is not in force, and neither is another.
 Json Describe(const Settings& settings, std::size_t index) {
   const Declaration& d = kDeclarations[index];
   const Settings::Entry& entry = settings.entry(index);
+  const bool good = entry.problem.empty();
   const auto or_null = [](std::string_view text) {
     return text.empty() ? Json(nullptr) : Json(std::string(text));
   };
   return {{"name", std::string(d.name)},
-          {"value", JsonOf(entry.value)},
-          {"text", FormatSetting(entry.value)},
+          {"value", good ? JsonOf(entry.value) : Json(nullptr)},
+          {"text", good ? Json(FormatSetting(entry.value)) : Json(nullptr)},
+          {"problem", or_null(entry.problem)},
           {"origin", std::string(SettingOriginName(entry.origin))},
           {"where", or_null(entry.where)},
           {"type", std::string(SettingTypeName(d.type))},
@@ -64,7 +69,9 @@ std::string Line(const Settings& settings, std::size_t index) {
   std::string origin(SettingOriginName(entry.origin));
   if (!entry.where.empty()) origin += fmt::format(" {}", entry.where);
   const std::string fallback = DefaultOf(index);
-  std::string out = fmt::format("{} = {}    ({})\n", d.name, FormatSetting(entry.value), origin);
+  std::string out = entry.problem.empty()
+                        ? fmt::format("{} = {}    ({})\n", d.name, FormatSetting(entry.value), origin)
+                        : fmt::format("{} is refused    ({}: {})\n", d.name, origin, entry.problem);
   out += fmt::format("    {}.\n    {}; {}{}{}\n", d.help, DescribeRange(d), EnvironmentName(d),
                      d.flag.empty() ? "" : fmt::format("; {}", d.flag),
                      entry.origin == SettingOrigin::kDefault
@@ -81,7 +88,33 @@ std::unexpected<Error> NoSuchSetting(std::string_view name) {
                                           : fmt::format("; did you mean {}?", nearest)));
 }
 
+using NameFilter = std::function<bool(std::string_view)>;
+
 // `filter`: a name or a section; "": all.
+NameFilter Wanted(const std::string& filter) {
+  return [&filter](std::string_view name) {
+    return filter.empty() || name == filter || name.starts_with(filter + ".");
+  };
+}
+
+// Looking goes on where another setting is bad: that is remarked. What was asked for being bad is an error,
+// and so is a file that says nobody knows what.
+Status TellProblems(const Settings& settings, const NameFilter& asked) {
+  for (const std::string& warning : settings.warnings()) Remark(warning);
+  std::optional<Error> last;
+  for (const Settings::Problem& problem : settings.problems()) {
+    const bool in_force = problem.setting && settings.entry(*problem.setting).problem.empty();
+    if (problem.setting && (in_force || !asked(kDeclarations[*problem.setting].name))) {
+      Remark(fmt::format("{} (until it is corrected, nothing that acts on settings starts)",
+                         problem.error.message));
+      continue;
+    }
+    if (last) Complain(last->message);
+    last = problem.error;
+  }
+  return last ? Status(std::unexpected(*last)) : Status();
+}
+
 Status List(const ConfigOptions& options) {
   GPTOSS_TRY(const SettingsInput input, CurrentSettingsInput());
   const Settings::Pointer settings = Settings::LoadTolerant(input);
@@ -90,8 +123,7 @@ Status List(const ConfigOptions& options) {
   std::size_t shown = 0;
   for (std::size_t i = 0; i < kSettingCount; ++i) {
     const std::string_view name = kDeclarations[i].name;
-    const bool wanted = options.name.empty() || name == options.name || name.starts_with(options.name + ".");
-    if (!wanted) continue;
+    if (!Wanted(options.name)(name)) continue;
     ++shown;
     if (options.changed && settings->entry(i).origin == SettingOrigin::kDefault) continue;
     rows.push_back(Describe(*settings, i));
@@ -99,19 +131,21 @@ Status List(const ConfigOptions& options) {
   }
   if (shown == 0) return NoSuchSetting(options.name);
   StandardOutput().Write(options.json ? DumpJson(rows) + "\n" : text);
-  for (const std::string& warning : settings->warnings()) Remark(warning);
-  if (settings->problems().empty()) return {};
-  for (std::size_t i = 1; i < settings->problems().size(); ++i) Complain(settings->problems()[i].message);
-  return std::unexpected(settings->problems().front());
+  return TellProblems(*settings, Wanted(options.name));
 }
 
 Status Get(const ConfigOptions& options) {
   const auto index = FindSetting(options.name);
   if (!index) return NoSuchSetting(options.name);
-  GPTOSS_TRY(const Settings::Pointer settings, LoadSettings(false));
-  StandardOutput().Write(options.json ? DumpJson(Describe(*settings, *index)) + "\n"
-                                      : WithoutControls(FormatSetting(settings->entry(*index).value)) + "\n");
-  return {};
+  GPTOSS_TRY(const SettingsInput input, CurrentSettingsInput());
+  const Settings::Pointer settings = Settings::LoadTolerant(input);
+  const Status told = TellProblems(*settings, [&](std::string_view name) { return name == options.name; });
+  if (options.json) {
+    StandardOutput().Write(DumpJson(Describe(*settings, *index)) + "\n");
+  } else if (told) {
+    StandardOutput().Write(WithoutControls(FormatSetting(settings->entry(*index).value)) + "\n");
+  }
+  return told;
 }
 
 // What the file says may not be what holds: something stronger may be there.

@@ -128,8 +128,9 @@ void CheckDisk(const Settings& settings, Findings& findings) {
 }
 
 void CheckSettings(const Settings& settings, Findings& findings) {
-  for (const Error& problem : settings.problems())
-    Add(findings, "settings", Health::kError, problem.message, "gptoss config list shows names and ranges");
+  for (const Settings::Problem& problem : settings.problems())
+    Add(findings, "settings", Health::kError, problem.error.message,
+        "gptoss config list shows names and ranges");
   for (const std::string& warning : settings.warnings())
     Add(findings, "settings", Health::kWarning, warning, "remove or correct the line; it has no effect");
   if (!settings.problems().empty() || !settings.warnings().empty()) return;

@@ -79,7 +79,7 @@ void AddDoctorCommand(CLI::App& app, int& exit_code) {
     const bool healthy = std::ranges::none_of(
         findings, [](const Finding& finding) { return finding.health == Health::kError; });
     StandardOutput().Write(options->json ? JsonText(findings, healthy) : Text(findings));
-    exit_code = cancel.cancelled() ? 130 : healthy ? 0 : 1;
+    exit_code = cancel.cancelled() ? SignalExitCode() : healthy ? 0 : 1;
   });
 }
 

@@ -133,7 +133,7 @@ Result<int> Evaluate(const EvalArguments& arguments) {
     const TurnResult result =
         model->RunTurn(expected.conversation, options,
                        [](const harmony::ParserEvent& /*event*/, const harmony::StreamParser& /*parser*/) {});
-    if (cancel.cancelled()) return 130;
+    if (cancel.cancelled()) return SignalExitCode();
     const std::string wrong = WhyWrong(expected, result), malformed = WhyMalformed(result);
     for (Tally* tally : {&tallies[expected.category], &all}) {
       ++tally->total;
@@ -238,7 +238,7 @@ void AddEvalDemoCommand(CLI::App& eval, int& exit_code) {
   demo->footer("Exit code 1 if fewer than that are right or fewer than 100% are well-formed.");
   demo->callback([arguments, &exit_code] {
     const Result<int> result = Evaluate(*arguments);
-    exit_code = result ? *result : ExitCode(result.error().code);
+    exit_code = result ? *result : ExitCodeOf(result.error());
     if (!result) Complain(result.error().message);
   });
 }

@@ -18,13 +18,6 @@
 #include "settings/paths.h"
 
 namespace gptoss::cli {
-namespace {
-
-// Of the last session: the exit code is made when it is over.
-bool stopped_by_terminate = false;
-
-}  // namespace
-
 std::filesystem::path SharedCache(const std::string& cache_dir) {
   if (!cache_dir.empty()) {
     std::error_code error;
@@ -87,11 +80,6 @@ std::vector<hub::BlobJob> JobsOf(const hub::Manifest& manifest) {
   return jobs;
 }
 
-HubSession::~HubSession() {
-  interrupt_.EndTurn();
-  stopped_by_terminate = interrupt_.terminated();
-}
-
 Result<std::string> HubSession::Ask(std::string_view question) {
   // Ctrl-C at a question wakes the reader; nothing is running that could be cancelled.
   interrupt_.EndTurn();
@@ -139,8 +127,7 @@ int FailCommand(const Error& error, bool json) {
     WriteJsonLine(
         {{"type", "error"}, {"code", std::string(ErrorCodeName(error.code))}, {"message", error.message}});
   Complain(error.message);
-  if (error.code == ErrorCode::kCancelled && stopped_by_terminate) return 143;
-  return ExitCode(error.code);
+  return ExitCodeOf(error);
 }
 
 }  // namespace gptoss::cli

@@ -45,7 +45,6 @@ std::vector<hub::BlobJob> JobsOf(const hub::Manifest& manifest);
 class HubSession {
  public:
   HubSession() { interrupt_.BeginTurn(cancel_); }
-  ~HubSession();
   CancelToken token() const { return cancel_.token(); }
   hub::PauseControl& pause() { return pause_; }
   bool cancelled() const { return cancel_.cancelled(); }
@@ -71,7 +70,7 @@ std::string ShellQuoted(std::string_view text);
 void WriteJsonLine(const Json& value);
 
 // The end of a command that failed: with `json` {"type":"error", "code", "message"} on stdout, and always the
-// sentence on stderr. Returns the exit code: 143 where SIGTERM stopped the work.
+// sentence on stderr. Returns the exit code (ExitCodeOf).
 int FailCommand(const Error& error, bool json);
 
 }  // namespace gptoss::cli

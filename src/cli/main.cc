@@ -23,6 +23,7 @@ namespace {
 using gptoss::cli::Complain;
 
 constexpr int kBadUse = 2;
+constexpr std::string_view kNoCommand = "a command is missing";
 
 std::string CommandPath(const CLI::App& app) {
   std::string path = app.get_name();
@@ -39,7 +40,7 @@ std::string Reworded(const CLI::ParseError& error) {
   constexpr std::string_view kUnreadable = "Could not convert: ";
   if (what.starts_with(kUnreadable))
     return fmt::format("{} cannot be read as a number", what.substr(kUnreadable.size()));
-  if (what == "A subcommand is required") return "a command is missing";
+  if (what == "A subcommand is required") return std::string(kNoCommand);
   const std::size_t colon = what.find(": ");
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr && what.starts_with("--") &&
       what.find("required") != std::string::npos && colon != std::string::npos &&
@@ -55,12 +56,15 @@ std::string UsageSentence(const CLI::App& app, const CLI::ParseError& error) {
   const std::string path = CommandPath(app);
   std::string what = Reworded(error);
   const std::vector<std::string> extra = app.remaining(true);
-  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !extra.empty()) {
+  // Where a command is missing and a word is left, the word was meant as one.
+  const bool no_command = dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && what == kNoCommand;
+  if ((no_command || dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) && !extra.empty()) {
     const std::string& first = extra.front();
     if (first.size() > 1 && first.front() == '-') {
       what = fmt::format("there is no option {}", first);
-    } else if (app.get_subcommands().empty()) {
-      what = fmt::format("there is no command '{}'", first);
+    } else if (no_command || app.get_subcommands().empty()) {
+      what = fmt::format("there is no command '{}{}'",
+                         no_command ? path.substr(path.find(' ') + 1) + " " : "", first);
     } else {
       what = fmt::format("one argument too many: '{}' (put a prompt with spaces into quotes)", first);
     }

@@ -47,7 +47,7 @@ int TurnExitCode(const StreamDone& done) {
     case TurnEnd::kContextLimit:
       return HasAnswer(done) ? 0 : 1;  // a beginning of an answer is one, and stderr says so
     case TurnEnd::kCancelled:
-      return 130;
+      return ExitCode(ErrorCode::kCancelled);
     case TurnEnd::kNoAnswer:
     case TurnEnd::kError:
       return 1;
@@ -82,14 +82,14 @@ Result<int> Run(RunArguments& arguments) {
                                     reporter.Chunk(chunk);
                                     return out.ok();  // nobody reads: stop working
                                   });
-  interrupt.EndTurn();
   const bool lost_reader = !out.ok();
   if (!lost_reader) reporter.End(done);
   if (const std::string problem = provider.telemetry_problem(); !problem.empty() && !arguments.quiet)
     Remark(problem);
   GPTOSS_CHECK_OK(out.status());
-  if (lost_reader || out.closed()) return 0;
-  return interrupt.terminated() ? 143 : TurnExitCode(done);
+  // Until here a signal cancels the turn: one that came, came before the answer was out.
+  if (cancel.cancelled()) return SignalExitCode();
+  return lost_reader || out.closed() ? 0 : TurnExitCode(done);
 }
 
 }  // namespace
@@ -118,7 +118,7 @@ void AddRunCommand(CLI::App& app, int& exit_code) {
                                            {"message", result.error().message}}) +
                              "\n");
     Complain(result.error().message);
-    exit_code = ExitCode(result.error().code);
+    exit_code = ExitCodeOf(result.error());
   });
 }
 

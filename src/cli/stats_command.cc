@@ -1,4 +1,6 @@
 // gptoss stats: what the local log of numbers says.
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
@@ -17,13 +19,16 @@ Status Show(bool json) {
   GPTOSS_TRY(const TelemetryLog log, ReadTelemetry(folder));
   if (json) {
     StandardOutput().Write(DumpJson(TelemetryJson(log)) + "\n");
-  } else if (log.records.empty()) {
+  } else if (log.records.empty() && log.damage.empty()) {
     Remark(
         "there are no numbers yet: 'gptoss run --telemetry' writes them for one call, 'gptoss config set "
         "telemetry.enabled true' for all.");
   } else {
     StandardOutput().Write(WithoutControls(ReplaceInvalidUtf8(TelemetryTable(log))));
   }
+  if (log.records.empty() && !log.damage.empty())
+    return Fail(ErrorCode::kDataLoss,
+                fmt::format("{}; none is left: move the files away to start anew", DescribeDamage(log)));
   return {};
 }
 

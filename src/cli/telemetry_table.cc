@@ -110,16 +110,20 @@ std::string TelemetryTable(const TelemetryLog& log) {
   }
   text += "\n";
   if (counts.models.size() > 1) text += fmt::format("{} models\n", counts.models.size());
-  if (log.unreadable > 0) text += fmt::format("{} lines of the log could not be read\n", log.unreadable);
+  if (const std::string damage = DescribeDamage(log); !damage.empty()) text += damage + "\n";
   return text;
 }
 
 Json TelemetryJson(const TelemetryLog& log) {
   const Counts counts = Count(log);
+  Json damage = Json::array();
+  for (const TelemetryLog::Damage& file : log.damage)
+    damage.push_back({{"file", file.file}, {"lines", file.lines}, {"first_line", file.first_line}});
   Json out{{"generations", log.records.size()},
            {"cancelled", counts.cancelled},
            {"repaired", counts.repaired},
-           {"unreadable_lines", log.unreadable},
+           {"unreadable_lines", log.unreadable()},
+           {"damage", std::move(damage)},
            {"first_time", log.records.empty() ? Json(nullptr) : Json(log.records.front().time)},
            {"last_time", log.records.empty() ? Json(nullptr) : Json(log.records.back().time)}};
   for (const Series& series : kSeries) {

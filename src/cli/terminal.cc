@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <limits.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,10 +13,13 @@
 #include <cstring>
 
 #include "base/utf8.h"
+#include "cli/interrupt.h"
 
 namespace gptoss::cli {
 
 namespace {
+
+constexpr int kLookAtSignals = 50;  // ms, while a reader takes nothing
 
 bool WantsStyle() {
   const char* no_color = std::getenv("NO_COLOR");
@@ -28,17 +33,33 @@ bool WantsStyle() {
 Output::Output(int descriptor) : descriptor_(descriptor) {
   terminal_ = descriptor >= 0 && ::isatty(descriptor) == 1;
   styled_ = terminal_ && WantsStyle();
+  struct stat info{};
+  may_block_ = terminal_ || (::fstat(descriptor, &info) == 0 && !S_ISREG(info.st_mode));
+}
+
+// True: PIPE_BUF bytes can be written without waiting, or the write will say what is wrong.
+bool Output::WaitForRoom() {
+  pollfd ready{.fd = descriptor_, .events = POLLOUT, .revents = 0};
+  for (;;) {
+    const int found = ::poll(&ready, 1, kLookAtSignals);
+    if (found > 0 || (found < 0 && errno != EINTR)) return true;
+    if (found == 0 && SignalPending()) {
+      given_up_ = true;
+      return false;
+    }
+  }
 }
 
 bool Output::Write(std::string_view bytes) {
   while (!bytes.empty() && ok()) {
-    const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
+    if (may_block_ && !WaitForRoom()) break;
+    const std::size_t piece = may_block_ ? std::min<std::size_t>(bytes.size(), PIPE_BUF) : bytes.size();
+    const ssize_t written = ::write(descriptor_, bytes.data(), piece);
     if (written >= 0) {
       bytes.remove_prefix(static_cast<std::size_t>(written));
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      // Somebody made the shared descriptor non-blocking: wait for room.
-      pollfd ready{.fd = descriptor_, .events = POLLOUT, .revents = 0};
-      ::poll(&ready, 1, 1000);
+      // Somebody made the shared descriptor non-blocking, and it is full again.
+      may_block_ = true;
     } else if (errno == EPIPE) {
       closed_ = true;
     } else if (errno != EINTR) {

@@ -2,6 +2,7 @@
 // model.
 #pragma once
 
+#include <atomic>
 #include <string>
 #include <string_view>
 
@@ -12,6 +13,7 @@ namespace gptoss::cli {
 inline constexpr std::string_view kEraseLine = "\r\x1b[2K";
 
 // One file descriptor, unbuffered: what is written is out. Not thread-safe; not the owner of the descriptor.
+// A pipe that nobody empties is waited for, until a signal comes (SignalPending).
 class Output {
  public:
   explicit Output(int descriptor);
@@ -19,9 +21,10 @@ class Output {
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
 
-  // False once the other end is gone or writing failed; then nothing more is written.
+  // False once the other end is gone, a signal came while it was full, or writing failed; then nothing more
+  // is written.
   virtual bool Write(std::string_view bytes);
-  bool ok() const { return !closed_ && !failure_; }
+  bool ok() const { return !closed_ && !given_up_ && !failure_; }
   bool closed() const { return closed_; }  // the reader has gone (EPIPE): no fault of anybody's
   Status status() const;                   // any other failure, e.g. a full disk
   bool is_terminal() const { return terminal_; }
@@ -33,8 +36,12 @@ class Output {
   bool styled_ = false;
 
  private:
+  bool WaitForRoom();
+
   int descriptor_;
+  bool may_block_ = false;
   bool closed_ = false;
+  std::atomic<bool> given_up_ = false;
   int failure_ = 0;  // errno
 };
 

@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "platform/memory.h"
 #include "provider/load_tokenizer.h"
 #include "provider/testing/script.h"
 #include "provider/testing/scripted_model.h"
@@ -330,6 +331,20 @@ TEST_F(ProviderTest, InstallReportsProgressAndIsJoined) {
       Eventually([&] { return States() == std::vector<State>{State::kDownloading, State::kInstalled}; }));
 }
 
+TEST_F(ProviderTest, ADownloadTellsItsFractionAndTheTimeLeft) {
+  control_->look = State::kNotInstalled;
+  std::vector<std::pair<double, double>> seen;  // fraction and seconds, as availability() has them
+  control_->at_install_step = [&] {
+    const Availability now = provider_->availability();
+    EXPECT_EQ(now.state, State::kDownloading);
+    seen.emplace_back(now.fraction, now.eta_seconds);
+  };
+  Start();
+  EXPECT_TRUE(provider_->Install("test"));
+  EXPECT_EQ(seen, (std::vector<std::pair<double, double>>{{0, -1}, {0.25, 3}, {0.5, 2}, {0.75, 1}}));
+  EXPECT_LT(provider_->availability().eta_seconds, 0);
+}
+
 TEST_F(ProviderTest, AFailedOrCancelledInstallLeavesItNotInstalled) {
   control_->look = State::kNotInstalled;
   control_->fail_install = true;
@@ -434,6 +449,48 @@ TEST_F(ProviderTest, ASleepingReaderStopsItsOwnGenerationOnly) {
   asleep.Block(false);
   EXPECT_EQ(asleep.Wait().end, TurnEnd::kCancelled);
   EXPECT_LE(asleep.chunks().size(), 1U + 8 + 2);
+}
+
+// A reader that never reads, for as long as others take for many thousands of chunks: its generation stands
+// still and memory stays flat. What is waited for are counts, never a time.
+TEST_F(ProviderTest, AReaderThatNeverReadsCostsNothingHoweverLong) {
+  SayForEver();
+  control_->backend->per_row = 0us;
+  options_.buffer_chunks = 64;
+  Start();
+  const SessionId stuck = provider_->StartSession().value();
+  Reader never;
+  never.Block(true);
+  ASSERT_TRUE(provider_->Stream(stuck, "a", {}, never.on_chunk(), never.on_done()));
+  EXPECT_EQ(never.WaitForChunks(1), 1U);
+  StreamOptions long_one;
+  long_one.max_tokens = 2000;
+  const auto others = [&](int turns) {
+    for (int i = 0; i < turns; ++i) {
+      Reader awake;
+      const SessionId session = provider_->StartSession().value();
+      EXPECT_EQ(Turn(session, long_one, &awake).end, TurnEnd::kMaxTokens);
+      EXPECT_GT(awake.chunks().size(), 1900U);
+      provider_->EndSession(session);
+    }
+  };
+  others(2);  // by then the stuck one has filled its buffer, and the allocator is warm
+  const std::int64_t calls = control_->backend->calls, rows = control_->backend->rows;
+  const std::uint64_t memory = ResidentMemorySplit().anonymous;
+  others(10);
+  // Each call of the backend had a row of the one that reads, or the rows of its prompt, and none of the
+  // other.
+  const std::int64_t prompts = (control_->backend->rows - rows) - (control_->backend->calls - calls);
+  EXPECT_GE(control_->backend->rows - rows, 10 * 2000);
+  EXPECT_LT(prompts, 10 * 100);
+  EXPECT_LE(ResidentMemorySplit().anonymous, memory + 4'000'000);
+  EXPECT_EQ(never.chunks().size(), 1U);
+  never.Block(false);  // it was alive all the time
+  EXPECT_GE(never.WaitForChunks(1000), 1000U);
+  never.Block(true);
+  provider_->Cancel(stuck);
+  never.Block(false);
+  EXPECT_EQ(never.Wait().end, TurnEnd::kCancelled);
 }
 
 TEST_F(ProviderTest, UnloadWaitsForTurnsOrCancelsThem) {

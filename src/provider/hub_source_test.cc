@@ -226,6 +226,32 @@ TEST_F(HubSourceTest, ACancelledInstallGoesOnLaterAndForThoseWhoJoined) {
   EXPECT_EQ(provider_->availability().state, State::kInstalled);
 }
 
+// Some of it has come and the rest is held back until the provider says how far it is and how long it takes.
+TEST_F(HubSourceTest, ADownloadTellsItsFractionAndTheTimeLeft) {
+  std::atomic<bool> hold = true;
+  hub_.change_content = [&](const std::string& path, std::string&) {
+    while (path == "model.safetensors" && hold) std::this_thread::sleep_for(1ms);
+  };
+  Start();
+  std::thread installing([&] {
+    const Status status = provider_->Install("test");
+    EXPECT_TRUE(status) << status.error().message;
+  });
+  const auto told = [&] {
+    const Availability now = provider_->availability();
+    return now.state == State::kDownloading && now.fraction > 0 && now.fraction < 1 && now.eta_seconds > 0;
+  };
+  bool seen = false;
+  for (int i = 0; i < 60'000 && !seen; ++i) {
+    seen = told();
+    std::this_thread::sleep_for(1ms);
+  }
+  hold = false;
+  installing.join();
+  EXPECT_TRUE(seen);
+  EXPECT_EQ(provider_->availability().state, State::kInstalled);
+}
+
 TEST_F(HubSourceTest, ABegunInstallIsToldWithWhatIsMissing) {
   hub_.change_content = [](const std::string& path, std::string& content) {
     if (path == "model.safetensors") content[1000] ^= 1;  // the hash is wrong, also at the second try

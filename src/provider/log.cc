@@ -1,15 +1,29 @@
 #include "provider/log.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <string>
 
 namespace gptoss {
 namespace {
+
+// A reader that takes nothing must not hold up loads, turns and the end of the program: after one wait for
+// it, lines that find no room are dropped.
+constexpr int kPatience = 500;  // ms
+
+bool StderrTakes() {
+  static std::atomic<bool> stuck{false};
+  pollfd room{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+  const bool ready = ::poll(&room, 1, stuck.load() ? 0 : kPatience) != 0;
+  stuck.store(!ready);
+  return ready;
+}
 
 constexpr std::array<std::string_view, 5> kLevelNames = {"off", "error", "warning", "info", "debug"};
 
@@ -28,7 +42,9 @@ LogSink StderrLog(LogLevel least) {
     // One write, so that lines of several threads do not mix; who reads no stderr misses nothing else.
     const std::string line =
         fmt::format("gptoss: {}: {}\n", kLevelNames[static_cast<std::size_t>(level)], sentence);
-    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+    if (StderrTakes()) {
+      [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+    }
   };
 }
 

@@ -34,6 +34,11 @@ void Rotate(const std::filesystem::path& folder, int files) {
   }
 }
 
+bool EndsInTheMiddle(int fd, off_t size) {
+  char last = '\n';
+  return size > 0 && ::pread(fd, &last, 1, size - 1) == 1 && last != '\n';
+}
+
 template <typename T>
 T Field(const Json& json, const char* name) {
   const auto it = json.find(name);
@@ -122,12 +127,22 @@ void Telemetry::Append(const std::string& line) {
       static_cast<std::uint64_t>(status.st_size) + line.size() > options_.max_bytes) {
     Rotate(options_.folder, std::max(options_.files, 1));
   }
-  const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
-                        0600);  // no wait for a FIFO
-  const bool written = fd >= 0 && ::write(fd, line.data(), line.size()) == static_cast<ssize_t>(line.size());
-  if (!written) {
-    problem_ = fmt::format("{}: {}; generations are not logged", file.string(), std::strerror(errno));
+  // O_NONBLOCK: no wait for a FIFO, and it is refused.
+  const int fd =
+      ::open(file.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+  const int opened = errno;
+  std::string why;
+  if (fd < 0) {
+    why = std::strerror(opened);
+  } else if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+    why = "it is not a regular file";
+  } else {
+    // A line that a full disk or a crash cut off must not take this one with it.
+    const std::string whole = EndsInTheMiddle(fd, status.st_size) ? "\n" + line : line;
+    if (::write(fd, whole.data(), whole.size()) != static_cast<ssize_t>(whole.size()))
+      why = std::strerror(errno);
   }
+  if (!why.empty()) problem_ = fmt::format("{}: {}; generations are not logged", file.string(), why);
   if (fd >= 0) ::close(fd);
 }
 
@@ -158,20 +173,41 @@ Result<TelemetryLog> ReadTelemetry(const std::filesystem::path& folder) {
   std::error_code ignored;
   while (std::filesystem::exists(LogFile(folder, oldest + 1), ignored) && oldest < 1000) ++oldest;
   for (int age = oldest; age >= 0; --age) {
-    GPTOSS_TRY(const std::string text, ReadFile(LogFile(folder, age)));
+    const std::filesystem::path file = LogFile(folder, age);
+    GPTOSS_TRY(const std::string text, ReadFile(file));
+    TelemetryLog::Damage damage{.file = file.string()};
+    std::size_t number = 0;
     for (std::string_view rest = text; !rest.empty();) {
+      ++number;
       const std::size_t end = std::min(rest.find('\n'), rest.size());
       if (const std::string_view line = rest.substr(0, end); !line.empty()) {
         if (auto record = ParseRecord(line)) {
           log.records.push_back(std::move(*record));
-        } else {
-          ++log.unreadable;
+        } else if (damage.lines++ == 0) {
+          damage.first_line = number;
         }
       }
       rest.remove_prefix(std::min(end + 1, rest.size()));
     }
+    if (damage.lines > 0) log.damage.push_back(std::move(damage));
   }
   return log;
+}
+
+std::size_t TelemetryLog::unreadable() const {
+  std::size_t lines = 0;
+  for (const Damage& file : damage) lines += file.lines;
+  return lines;
+}
+
+std::string DescribeDamage(const TelemetryLog& log) {
+  const std::size_t lines = log.unreadable();
+  if (lines == 0) return "";
+  std::string text = fmt::format("{} line{} of the log could not be read: ", lines, lines == 1 ? "" : "s");
+  for (const TelemetryLog::Damage& file : log.damage)
+    text += fmt::format("{}{} ({}, from line {})", &file == &log.damage.front() ? "" : ", ", file.file,
+                        file.lines, file.first_line);
+  return text;
 }
 
 std::string PrometheusText(const MetricsSnapshot& m, std::uint64_t weights, std::uint64_t kv,

@@ -70,11 +70,18 @@ class Telemetry {
   std::string problem_;
 };
 
-// All records of a folder's log files, oldest first; lines that are none of ours are counted.
+// All records of a folder's log files, oldest first; lines that are none of ours are counted, by file.
 struct TelemetryLog {
+  struct Damage {
+    std::string file;
+    std::size_t lines = 0, first_line = 0;  // how many, and where the first is, from 1
+  };
   std::vector<GenerationRecord> records;
-  std::size_t unreadable = 0;
+  std::vector<Damage> damage;
+  std::size_t unreadable() const;
 };
+// "3 lines of the log could not be read: FILE (3, from line 1)"; "" where all could.
+std::string DescribeDamage(const TelemetryLog& log);
 Result<TelemetryLog> ReadTelemetry(const std::filesystem::path& folder);
 
 }  // namespace gptoss

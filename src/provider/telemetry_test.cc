@@ -65,7 +65,7 @@ TEST_F(TelemetryTest, TheLogIsPrivateRotatedAndBounded) {
   }
   EXPECT_EQ(files, 3);
   const TelemetryLog log = ReadTelemetry(folder_).value();
-  EXPECT_EQ(log.unreadable, 0U);
+  EXPECT_EQ(log.unreadable(), 0U);
   ASSERT_FALSE(log.records.empty());
   EXPECT_EQ(log.records.back().generated_tokens, 99);
   for (std::size_t i = 1; i < log.records.size(); ++i) {
@@ -106,12 +106,27 @@ TEST_F(TelemetryTest, ALogThatCannotBeWrittenIsToldAndStopsNothing) {
   EXPECT_EQ(telemetry.metrics().generations, 1U);
 }
 
+TEST_F(TelemetryTest, AFifoInItsPlaceIsRefusedAndNotWaitedFor) {
+  std::filesystem::create_directories(folder_);
+  ASSERT_EQ(::mkfifo((folder_ / "generations.jsonl").c_str(), 0600), 0);
+  Telemetry telemetry({.log = true, .folder = folder_});
+  telemetry.Record(Sample(1), 0.1, false);
+  EXPECT_NE(telemetry.problem().find("it is not a regular file"), std::string::npos) << telemetry.problem();
+}
+
 TEST_F(TelemetryTest, DamagedLinesAreCountedAndSkipped) {
   std::filesystem::create_directories(folder_);
   std::ofstream(folder_ / "generations.jsonl") << "garbage\n" << ToJsonLine(Sample(3)) << "\n{\"half\":";
   const TelemetryLog log = ReadTelemetry(folder_).value();
   EXPECT_EQ(log.records.size(), 1U);
-  EXPECT_EQ(log.unreadable, 2U);
+  EXPECT_EQ(log.unreadable(), 2U);
+  EXPECT_EQ(DescribeDamage(log), "2 lines of the log could not be read: " +
+                                     (folder_ / "generations.jsonl").string() + " (2, from line 1)");
+  EXPECT_EQ(DescribeDamage({}), "");
+  // What comes after a line that was cut off is whole.
+  Telemetry({.log = true, .folder = folder_}).Record(Sample(4), 0.1, false);
+  EXPECT_EQ(ReadTelemetry(folder_).value().records.size(), 2U);
+  EXPECT_EQ(ReadTelemetry(folder_).value().unreadable(), 2U);
 }
 
 TEST_F(TelemetryTest, PrometheusCountsWhatWasRecorded) {

@@ -21,7 +21,7 @@ enum class SettingType : std::uint8_t {
   kEnum,      // one of `choices`
   kDuration,  // settings/units.h
   kBytes,     // settings/units.h
-  kPath,      // absolute, or beginning with ~/; relative only from the environment and from flags
+  kPath,      // absolute, or beginning with ~/
 };
 std::string_view SettingTypeName(SettingType type);  // "bool", "integer" …
 

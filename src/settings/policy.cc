@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <variant>
 
 #include "settings/declarations.h"
@@ -15,6 +16,7 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kRules = {"platforms.allowed", "models.allowed",
                                                     "licence.acknowledgement_required", "network.install"};
+constexpr std::array<std::string_view, 4> kSections = {"platforms", "models", "licence", "network"};
 
 std::string List(const std::vector<std::string>& items) {
   if (items.empty()) return "nothing";
@@ -70,18 +72,31 @@ Result<Policy::Rules> Policy::ReadRules(const std::filesystem::path& file) {
   if (!text) {
     std::error_code none;
     if (std::filesystem::is_symlink(std::filesystem::symlink_status(file, none)))
-      return Fail(ErrorCode::kDataLoss,
+      return Fail(ErrorCode::kInvalidArgument,
                   fmt::format("{} is a link to what is not there; a policy that cannot be read "
                               "allows nothing: put the file there or remove the link",
                               file.string()));
     return rules;
   }
   rules.file = file.string();
-  GPTOSS_TRY(const TomlEntries entries, ParseToml(*text, rules.file));
+  std::vector<TomlSection> empty;
+  GPTOSS_TRY(const TomlEntries entries, ParseToml(*text, rules.file, &empty));
+  const auto unknown = [&](std::string_view what, std::string_view name, std::size_t line,
+                           std::span<const std::string_view> known) {
+    const std::string_view nearest = NearestName(name, known);
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("{}:{}: there is no {} '{}'{}; a policy with what is not understood allows nothing",
+                    rules.file, line, what, name,
+                    nearest.empty() ? "" : fmt::format("; did you mean {}?", nearest)));
+  };
+  for (const TomlSection& section : empty)
+    if (std::ranges::find(kSections, section.name) == kSections.end())
+      return unknown("section", section.name, section.line, kSections);
   for (const TomlEntry& entry : entries) {
     const auto refused = [&](std::string_view expected) {
-      return Fail(ErrorCode::kDataLoss, fmt::format("{}:{}: {} is {}; not {}", rules.file, entry.line,
-                                                    entry.name, expected, DescribeToml(entry.value)));
+      return Fail(ErrorCode::kInvalidArgument, fmt::format("{}:{}: {} is {}; not {}", rules.file, entry.line,
+                                                           entry.name, expected, DescribeToml(entry.value)));
     };
     const auto* strings = std::get_if<std::vector<std::string>>(&entry.value);
     const auto* flag = std::get_if<bool>(&entry.value);
@@ -92,13 +107,7 @@ Result<Policy::Rules> Policy::ReadRules(const std::filesystem::path& file) {
       if (flag == nullptr) return refused("true or false");
       (entry.name == kRules[2] ? rules.acknowledgement_required : rules.network_install) = *flag;
     } else {
-      const std::string_view nearest = NearestName(entry.name, kRules);
-      return Fail(
-          ErrorCode::kDataLoss,
-          fmt::format("{}:{}: there is no rule '{}'{}; a policy with a rule that is not understood allows "
-                      "nothing",
-                      rules.file, entry.line, entry.name,
-                      nearest.empty() ? "" : fmt::format("; did you mean {}?", nearest)));
+      return unknown("rule", entry.name, entry.line, kRules);
     }
   }
   return rules;

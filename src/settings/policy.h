@@ -27,7 +27,7 @@ std::string_view ThisPlatform();
 bool MatchesGlob(std::string_view pattern, std::string_view text);
 
 // Immutable; any thread. Fails closed: a policy file that cannot be read, or has a rule that is not known, is
-// an error, never "no policy".
+// an error (kInvalidArgument with the line, or what the system says), never "no policy".
 class Policy {
  public:
   static Result<Policy> Load();  // this process' two files

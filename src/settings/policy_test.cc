@@ -105,15 +105,22 @@ TEST_F(PolicyTest, TheUserCanOnlyTighten) {
 TEST_F(PolicyTest, FailsClosed) {
   for (const char* bad :
        {"[network]\ninstal = false\n", "[network]\ninstall = \"false\"\n", "[models]\nallowed = \"x\"\n",
-        "[models]\nallowed = [1]\n", "[models\n", "[licence]\nacknowledgement_required = 0\n"}) {
+        "[models]\nallowed = [1]\n", "[models\n", "[licence]\nacknowledgement_required = 0\n", "[modles]\n",
+        "[network]\ninstall = false\n[license]\n", "modles = {}\n", "[models.allowed]\n", "[[models]]\n"}) {
     const auto policy = Load(bad, "");
     ASSERT_FALSE(policy) << bad;
+    EXPECT_EQ(policy.error().code, ErrorCode::kInvalidArgument) << bad;
     EXPECT_NE(policy.error().message.find(system_().string() + ":"), std::string::npos)
         << policy.error().message;
     EXPECT_FALSE(Load("", bad)) << bad;
   }
   EXPECT_NE(Load("[network]\ninstal = false\n", "").error().message.find("network.install"),
             std::string::npos);
+  EXPECT_EQ(Load("[modles]\n", "").error().message,
+            system_().string() +
+                ":1: there is no section 'modles'; did you mean models?; a policy with what is "
+                "not understood allows nothing");
+  EXPECT_TRUE(Load("[models]\n", "[licence]\n[network]\n[platforms]\n"));  // known ones may be empty
   std::filesystem::remove(user_());
   std::filesystem::create_directory(user_());
   EXPECT_FALSE(Policy::Load("", user_()));

@@ -11,11 +11,32 @@
 namespace gptoss {
 namespace {
 
+// Why a bare number of a file cannot be a value of the type; "": it may be one.
+std::string_view NumberHint(SettingType type, bool fraction) {
+  switch (type) {
+    case SettingType::kInteger:
+      return fraction ? " (it takes a whole number)" : "";
+    case SettingType::kBytes:
+      return fraction ? " (a fraction wants a unit, in quotes: \"1.5GB\")" : "";
+    case SettingType::kDuration:
+      return " (it wants a unit, in quotes: \"10m\")";
+    case SettingType::kString:
+    case SettingType::kEnum:
+    case SettingType::kPath:
+      return " (text stands in quotes)";
+    case SettingType::kBool:
+    case SettingType::kNumber:
+      break;
+  }
+  return "";
+}
+
 // A value that came typed from a file to the type of the declaration.
 Result<SettingValue> FromToml(const Declaration& declaration, const TomlValue& value) {
   const auto refused = [&](std::string_view hint) {
-    return Fail(ErrorCode::kDataLoss, fmt::format("{} is {}; not {}{}", declaration.name,
-                                                  DescribeRange(declaration), DescribeToml(value), hint));
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("{} is {}; not {}{}", declaration.name, DescribeRange(declaration),
+                            DescribeToml(value), hint));
   };
   const bool plain = declaration.type == SettingType::kBool || declaration.type == SettingType::kInteger ||
                      declaration.type == SettingType::kNumber;
@@ -31,21 +52,15 @@ Result<SettingValue> FromToml(const Declaration& declaration, const TomlValue& v
     if (declaration.type == SettingType::kNumber) converted = static_cast<double>(*number);
     if (declaration.type == SettingType::kBytes && *number >= 0)
       converted = ByteCount{static_cast<std::uint64_t>(*number)};
-    if (declaration.type == SettingType::kDuration) return refused(" (it wants a unit, in quotes: \"10m\")");
+    if (const std::string_view hint = NumberHint(declaration.type, false); !hint.empty())
+      return refused(hint);
   } else if (const auto* real = std::get_if<double>(&value)) {
     converted = *real;
+    if (const std::string_view hint = NumberHint(declaration.type, true); !hint.empty()) return refused(hint);
   } else {
     return refused("");
   }
-  if (converted) {
-    if (const Status status = CheckSetting(declaration, *converted); !status) return refused("");
-  } else {
-    converted.error().code = ErrorCode::kDataLoss;
-    return converted;
-  }
-  if (declaration.type == SettingType::kPath && std::holds_alternative<std::string>(*converted) &&
-      !std::get<std::string>(*converted).starts_with('/'))
-    return refused("");
+  if (converted && !CheckSetting(declaration, *converted)) return refused("");
   return converted;
 }
 
@@ -93,17 +108,25 @@ class SettingsLoader {
 
  private:
   void Put(std::size_t index, SettingValue value, SettingOrigin origin, std::string where) {
-    settings_->entries_[index] = {std::move(value), origin, std::move(where)};
+    settings_->entries_[index] = {std::move(value), origin, std::move(where), {}};
   }
-  void Problem(Error error) { settings_->problems_.push_back(std::move(error)); }
+  void Broken(Error error) { settings_->problems_.push_back({std::move(error), std::nullopt}); }
+  // The value of a weaker origin stays, marked as not in force.
+  void Bad(std::size_t index, Error error, SettingOrigin origin, std::string where) {
+    Settings::Entry& entry = settings_->entries_[index];
+    entry.origin = origin;
+    entry.problem = error.message;
+    settings_->problems_.push_back({std::move(error).Within(where), index});
+    entry.where = std::move(where);
+  }
 
   void ReadFromFile(const std::filesystem::path& file, SettingOrigin origin) {
     auto text = ReadTomlFile(file);
-    if (!text) return Problem(std::move(text).error());
+    if (!text) return Broken(std::move(text).error());
     const std::optional<std::string>& contents = *text;
     if (!contents) return;
     auto entries = ParseToml(*contents, file.string());
-    if (!entries) return Problem(std::move(entries).error());
+    if (!entries) return Broken(std::move(entries).error());
     for (const TomlEntry& entry : *entries) {
       const std::string where = fmt::format("{}:{}", file.string(), entry.line);
       const auto index = FindSetting(entry.name);
@@ -118,7 +141,7 @@ class SettingsLoader {
       if (value) {
         Put(*index, std::move(*value), origin, where);
       } else {
-        Problem(std::move(value).error().Within(where));
+        Bad(*index, std::move(value).error(), origin, where);
       }
     }
   }
@@ -138,22 +161,15 @@ class SettingsLoader {
     const auto index = FindSetting(name);
     if (index) return PutText(*index, text, SettingOrigin::kFlag, "--set");
     const std::string_view nearest = NearestSetting(name);
-    Problem({ErrorCode::kInvalidArgument,
-             fmt::format("there is no setting '{}'{}", name,
-                         nearest.empty() ? "; see 'gptoss config list'"
-                                         : fmt::format("; did you mean {}?", nearest))});
+    Broken({ErrorCode::kInvalidArgument,
+            fmt::format("there is no setting '{}'{}", name,
+                        nearest.empty() ? "; see 'gptoss config list'"
+                                        : fmt::format("; did you mean {}?", nearest))});
   }
 
   void PutText(std::size_t index, std::string_view text, SettingOrigin origin, const std::string& where) {
     auto value = ParseSetting(kDeclarations[index], text);
-    if (!value) return Problem(std::move(value).error().Within(where));
-    // What the user of a shell writes relative is meant from where the shell is.
-    auto* path = std::get_if<std::string>(&*value);
-    if (path != nullptr && kDeclarations[index].type == SettingType::kPath) {
-      std::error_code error;
-      const auto absolute = std::filesystem::absolute(*path, error);
-      if (!error) *path = absolute.string();
-    }
+    if (!value) return Bad(index, std::move(value).error(), origin, where);
     Put(index, std::move(*value), origin, where);
   }
 
@@ -179,7 +195,7 @@ Settings::Pointer Settings::LoadTolerant(const SettingsInput& input) {
 Result<Settings::Pointer> Settings::Load(const SettingsInput& input) {
   Pointer settings = LoadTolerant(input);
   if (settings->problems().empty()) return settings;
-  Error first = settings->problems().front();
+  Error first = settings->problems().front().error;
   if (const std::size_t more = settings->problems().size() - 1; more > 0)
     first.message += fmt::format(" ({} more: see 'gptoss doctor')", more);
   return std::unexpected(std::move(first));

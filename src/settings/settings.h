@@ -42,11 +42,16 @@ class Settings {
     SettingValue value;
     SettingOrigin origin = SettingOrigin::kDefault;
     std::string where;  // "/home/…/config.toml:12", "GPTOSS_MODEL", "--set"; "": declared
+    // Tolerant loading: why what stands at `where` was refused, with the range; `value` is not in force then.
+    std::string problem;
+  };
+  struct Problem {
+    Error error;                         // with the place, and what to do
+    std::optional<std::size_t> setting;  // whose value is bad; none: a whole file, or a flag's name
   };
 
   // Strict: for whatever acts on the settings (loads, downloads, serves). Errors: kInvalidArgument for a bad
-  // value in the environment or in a flag; kDataLoss for a file that is no TOML (with line and what to do) or
-  // a bad value in it; kPermissionDenied, …
+  // value and for a file that is no TOML (with line and what to do); kPermissionDenied, …
   static Result<Pointer> Load(const SettingsInput& input);
   static Result<Pointer> Load();
   // For commands that only look, or that repair: what cannot be read is left out, the next lower origin
@@ -56,7 +61,7 @@ class Settings {
   static Pointer Defaults();
 
   // One sentence each: what Load() would refuse (tolerant loading only).
-  const std::vector<Error>& problems() const { return problems_; }
+  const std::vector<Problem>& problems() const { return problems_; }
   // Unknown keys and the like; they never stop anything, but the user should see them.
   const std::vector<std::string>& warnings() const { return warnings_; }
 
@@ -107,7 +112,7 @@ class Settings {
   }
 
   std::array<Entry, kSettingCount> entries_;
-  std::vector<Error> problems_;
+  std::vector<Problem> problems_;
   std::vector<std::string> warnings_;
 };
 

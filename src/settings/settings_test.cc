@@ -154,7 +154,13 @@ TEST_F(SettingsTest, BadValuesAreRefusedWithTheRange) {
            {"generation.temperature = \"0.5\"", "not \"0.5\" (leave the quotes out)"},
            {"generation.temperature = nan", "not nan"},
            {"memory.kv_bits = 4", "memory.kv_bits is 8 or 16; not 4"},
-           {"memory.kv_bits = 8.0", "memory.kv_bits is 8 or 16; not 8"},
+           {"memory.kv_bits = 8.0", "memory.kv_bits is 8 or 16; not 8.0 (it takes a whole number)"},
+           {"hub.max_connections = 1.5", "1 to 32; not 1.5 (it takes a whole number)"},
+           {"memory.floor = 1.5", "1GB to 1TB; not 1.5 (a fraction wants a unit, in quotes: \"1.5GB\")"},
+           {"memory.floor = \"1.5\"", "1GB to 1TB; not '1.5' (a fraction wants a unit: 1.5GB)"},
+           {"memory.idle_unload = 1.5", "(it wants a unit, in quotes"},
+           {"memory.idle_unload = \"600\"", "not '600' (it wants a unit: 10m)"},
+           {"model.default = 5", "not 5 (text stands in quotes)"},
            {"memory.idle_unload = 600", "(it wants a unit, in quotes"},
            {"memory.idle_unload = \"soon\"", "memory.idle_unload is 1s to 365d, or never; not 'soon'"},
            {"hub.stall_timeout = \"never\"", "hub.stall_timeout is 1s to 1h; not"},
@@ -162,7 +168,8 @@ TEST_F(SettingsTest, BadValuesAreRefusedWithTheRange) {
            {"memory.floor = \"16 apples\"", "memory.floor is 1GB to 1TB"},
            {"memory.preload = \"yes\"", "memory.preload is true or false"},
            {"memory.preload = 1979-05-27", "not a date or time"},
-           {"hub.cache_dir = \"relative/path\"", "a path that is absolute or begins with ~/"},
+           {"hub.cache_dir = \"relative/path\"", "a path that is absolute or begins with ~/, or none; not"},
+           {"hub.cache_dir = \"~bob/x\"", "a path that is absolute or begins with ~/, or none; not '~bob/x'"},
            {"hub.endpoint = \"file:///etc\"", "https://"},
            {"model.default = \"a\\nb\"", "a text of one line"},
            {"model.default = [\"a\"]", "not an array"},
@@ -171,12 +178,42 @@ TEST_F(SettingsTest, BadValuesAreRefusedWithTheRange) {
        }) {
     User(c.toml);
     const Error error = Refused();
-    EXPECT_EQ(error.code, ErrorCode::kDataLoss) << c.toml;
+    EXPECT_EQ(error.code, ErrorCode::kInvalidArgument) << c.toml;
     EXPECT_TRUE(error.message.starts_with((folder_ / "user.toml").string() + ":1: ")) << error.message;
     EXPECT_NE(error.message.find(c.message), std::string::npos) << error.message;
     EXPECT_EQ(error.message.find('\n'), std::string::npos) << error.message;
-    EXPECT_EQ(EntryOf(Settings::LoadTolerant(Input()), "memory.kv_bits").origin, SettingOrigin::kDefault);
+    // Who only looks finds the bad one marked, and all others as they are.
+    const auto tolerant = Settings::LoadTolerant(Input());
+    for (std::size_t i = 0; i < kSettingCount; ++i) {
+      const Settings::Entry& entry = tolerant->entry(i);
+      const bool bad = std::string_view(c.toml).starts_with(std::string(kDeclarations[i].name) + " ");
+      EXPECT_EQ(entry.origin, bad ? SettingOrigin::kUserFile : SettingOrigin::kDefault) << c.toml;
+      EXPECT_EQ(entry.problem.empty(), !bad) << c.toml;
+      EXPECT_TRUE(!bad || entry.where == (folder_ / "user.toml").string() + ":1") << entry.where;
+    }
   }
+}
+
+TEST_F(SettingsTest, AStrongerValueGoesBeforeABadOneForWhoLooks) {
+  User("[memory]\nkv_bits = 9\n");
+  environment_["GPTOSS_MEMORY_KV_BITS"] = "8";
+  const auto tolerant = Settings::LoadTolerant(Input());
+  EXPECT_EQ(EntryOf(tolerant, "memory.kv_bits").problem, "");
+  EXPECT_EQ(tolerant->Integer("memory.kv_bits"), 8);
+  ASSERT_EQ(tolerant->problems().size(), 1u);
+  EXPECT_EQ(tolerant->problems()[0].setting, FindSetting("memory.kv_bits"));
+  EXPECT_FALSE(Settings::Load(Input()));  // who acts still wants the file corrected
+}
+
+TEST_F(SettingsTest, WhatIsNoFileIsToldWithARemedy) {
+  std::filesystem::create_directory(folder_ / "user.toml");
+  EXPECT_EQ(Refused().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(Refused().message,
+            (folder_ / "user.toml").string() +
+                " is not a regular file; move it away, or put a file of TOML in its place");
+  std::filesystem::remove(folder_ / "user.toml");
+  User(std::string(3 << 20, '#'));
+  EXPECT_NE(Refused().message.find("move it away"), std::string::npos) << Refused().message;
 }
 
 TEST_F(SettingsTest, ABadVariableOrFlagIsBadUse) {
@@ -194,7 +231,7 @@ TEST_F(SettingsTest, ABrokenFileNamesTheLineAndTolerantLoadingKeepsTheRest) {
   System("[generation]\ntemperature = 0.1\n");
   User("[memory]\nkv_bits = 8\nfloor = = 3\n");
   const Error error = Refused();
-  EXPECT_EQ(error.code, ErrorCode::kDataLoss);
+  EXPECT_EQ(error.code, ErrorCode::kInvalidArgument);
   EXPECT_TRUE(error.message.starts_with((folder_ / "user.toml").string() + ":3: ")) << error.message;
   EXPECT_NE(error.message.find("correct this line"), std::string::npos) << error.message;
   const auto tolerant = Settings::LoadTolerant(Input());
@@ -225,12 +262,20 @@ TEST_F(SettingsTest, NoBytesInAFileDoHarm) {
   EXPECT_FALSE(Settings::Load(Input()));
 }
 
-TEST_F(SettingsTest, PathsKnowTheHomeAndTheWorkingFolder) {
+TEST_F(SettingsTest, PathsKnowTheHomeAndAreNeverRelative) {
   ASSERT_NE(std::getenv("HOME"), nullptr);
   User("[hub]\ncache_dir = \"~/models\"\n");
   EXPECT_EQ(Loaded()->PathIfSet("hub.cache_dir"), *HomeDirectory() / "models");
-  environment_["GPTOSS_HUB_CACHE_DIR"] = "here";
-  EXPECT_EQ(Loaded()->PathIfSet("hub.cache_dir"), std::filesystem::current_path() / "here");
+  for (const char* relative : {"here", "./here", "~", "~bob/x"}) {
+    const std::string refusal = fmt::format(
+        "hub.cache_dir is a path that is absolute or begins with ~/, or none; not '{}'", relative);
+    environment_["GPTOSS_HUB_CACHE_DIR"] = relative;
+    EXPECT_EQ(Refused().message, "GPTOSS_HUB_CACHE_DIR: " + refusal);
+    environment_.clear();
+    flags_ = {{"hub.cache_dir", relative}};
+    EXPECT_EQ(Refused().message, "--set: " + refusal);
+    flags_.clear();
+  }
 }
 
 // What is formatted is read as the same, in both notations.

@@ -9,9 +9,11 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/file.h"
 #include "base/file_lock.h"
+#include "base/text.h"
 #include "settings/declarations.h"
 #include "settings/toml_file.h"
 #include "settings/value.h"
@@ -40,15 +42,45 @@ std::string_view NewlineOf(std::string_view text) {
   return first != std::string_view::npos && first > 0 && text[first - 1] == '\r' ? "\r\n" : "\n";
 }
 
-// Position after the line "[section]"; nullopt: there is none.
-std::optional<std::size_t> AfterHeader(std::string_view text, std::string_view section) {
+// Positions after lines that TOML reads as "[section]", however the name is quoted. A line of some longer
+// text may be among them.
+std::vector<std::size_t> AfterHeaders(std::string_view text, std::string_view section) {
+  std::vector<std::size_t> found;
   for (std::size_t at = 0; at < text.size(); at = LineEnd(text, at)) {
-    std::string compact;
-    for (const char c : text.substr(at, LineEnd(text, at) - at)) {
-      if (c == '#') break;
-      if (c != ' ' && c != '\t' && c != '\r' && c != '\n') compact += c;
-    }
-    if (compact == fmt::format("[{}]", section)) return LineEnd(text, at);
+    const std::string_view line = text.substr(at, LineEnd(text, at) - at);
+    const std::size_t first = line.find_first_not_of(" \t");
+    if (first == std::string_view::npos || line[first] != '[') continue;
+    std::vector<TomlSection> sections;
+    if (ParseToml(line, "", &sections) && sections.size() == 1 && sections.front().name == section)
+      found.push_back(LineEnd(text, at));
+  }
+  return found;
+}
+
+// Position of the brace that closes the inline table `section`, and whether it holds anything; nullopt: there
+// is none. Only a value of one line is looked at, up to its last brace outside of a comment: again the check
+// of the result tells whether that was it.
+struct ClosingBrace {
+  std::size_t at;
+  bool empty;
+};
+std::optional<ClosingBrace> InlineTable(std::string_view text, const TomlEntries& entries,
+                                        std::string_view section) {
+  std::vector<TomlSection> empty;
+  if (!ParseToml(text, "", &empty)) return std::nullopt;
+  const auto found = std::ranges::find(empty, section, &TomlSection::name);
+  if (found != empty.end()) {
+    std::size_t at = 0;
+    for (std::size_t line = 1; line < found->line; ++line) at = LineEnd(text, at);
+    const std::size_t brace = text.find('}', at);
+    if (brace >= LineEnd(text, at)) return std::nullopt;
+    return ClosingBrace{brace, true};
+  }
+  for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+    if (!entry->in_inline_table || !entry->name.starts_with(fmt::format("{}.", section))) continue;
+    const std::size_t brace = text.find('}', entry->range.end);
+    if (brace >= LineEnd(text, entry->range.end)) return std::nullopt;
+    return ClosingBrace{brace, false};
   }
   return std::nullopt;
 }
@@ -92,7 +124,15 @@ std::string WithSetting(std::string_view text, const TomlEntries& entries, std::
     return WithLine(text, LineEnd(text, sibling->range.end), fmt::format("{}{} = {}", before, key, value));
   }
   const std::string line = fmt::format("{} = {}", key, value);
-  if (const auto at = AfterHeader(text, section)) return WithLine(text, *at, line);
+  if (const auto brace = InlineTable(text, entries, section)) {
+    std::string_view before = text.substr(0, brace->at);
+    while (before.ends_with(' ') || before.ends_with('\t')) before.remove_suffix(1);
+    return fmt::format("{}{}{} {}", before, brace->empty ? " " : ", ", line, text.substr(brace->at));
+  }
+  for (const std::size_t at : AfterHeaders(text, section)) {
+    std::string changed = WithLine(text, at, line);
+    if (const auto after = ParseToml(changed, ""); after && Find(*after, name) != nullptr) return changed;
+  }
   std::string out(text);
   if (out.empty()) out = kNewFile;
   for (const std::string& added : {std::string(), fmt::format("[{}]", section), line})
@@ -126,15 +166,28 @@ bool ChangedOnly(const TomlEntries& before, const TomlEntries& after, std::strin
   return others == old_values.size() && (Find(after, name) != nullptr) == present;
 }
 
+// What a link leads to, also where nothing is there yet: a link into a folder of dotfiles stays a link.
+Result<std::filesystem::path> TargetOf(const std::filesystem::path& path) {
+  constexpr int kMostLinks = 40;  // as the system
+  std::filesystem::path file = path;
+  std::error_code failed;
+  for (int links = 0; std::filesystem::is_symlink(std::filesystem::symlink_status(file, failed)); ++links) {
+    const std::filesystem::path target = std::filesystem::read_symlink(file, failed);
+    if (failed || links == kMostLinks)
+      return Fail(ErrorCode::kFailedPrecondition,
+                  fmt::format("{} is a link that leads nowhere; remove it", path.string()));
+    file = file.parent_path() / target;  // an absolute target replaces all of it
+  }
+  const std::filesystem::path canonical = std::filesystem::weakly_canonical(file, failed);
+  return failed ? file : canonical;
+}
+
 // Reads, changes and writes under the lock. `change` gets the text and its entries and returns the new text,
 // or nullopt when there is nothing to do.
 using Change = std::function<std::optional<std::string>(std::string_view, const TomlEntries&)>;
 Result<bool> ChangeFile(const std::filesystem::path& path, std::string_view name, bool present,
                         const Change& change) {
-  std::error_code failed;
-  // A link into a folder of dotfiles stays a link.
-  std::filesystem::path file = std::filesystem::weakly_canonical(path, failed);
-  if (failed) file = path;
+  GPTOSS_TRY(const std::filesystem::path file, TargetOf(path));
   if (file.has_parent_path()) GPTOSS_CHECK_OK(CreatePrivateFolders(file.parent_path()));
   GPTOSS_TRY(const FileLock lock,
              FileLock::Acquire(file.string() + ".lock", FileLock::Kind::kExclusive, {}, kPatience));
@@ -147,8 +200,8 @@ Result<bool> ChangeFile(const std::filesystem::path& path, std::string_view name
   if (!after || !ChangedOnly(before, *after, name, present))
     return Fail(
         ErrorCode::kFailedPrecondition,
-        fmt::format("{}: the file is written in a way in which {} cannot be changed safely; change it with "
-                    "an editor, in a section [{}]",
+        fmt::format("{}: {} stands where no line of its own can be changed (as in an inline table of several "
+                    "keys); change it with an editor, or make it a section [{}]",
                     file.string(), name, name.substr(0, name.find('.'))));
   GPTOSS_CHECK_OK(WriteFileAtomic(file, *changed));
   return true;
@@ -163,21 +216,12 @@ Result<const Declaration*> Declared(std::string_view name) {
                                           : fmt::format("; did you mean {}?", nearest)));
 }
 
-// Relative paths are meant from where the writer stands; "~/" is kept as it is, for homes that move.
+// "~/" is kept as it is, for homes that move.
 Result<SettingValue> ValueToStore(const Declaration& declaration, std::string_view text) {
   GPTOSS_TRY(SettingValue value, ParseSetting(declaration, text));
   auto* path = std::get_if<std::string>(&value);
   if (declaration.type != SettingType::kPath || path == nullptr) return value;
-  if (text.starts_with("~/")) {
-    *path = text;
-    return value;
-  }
-  std::error_code failed;
-  const std::filesystem::path absolute = std::filesystem::absolute(*path, failed);
-  if (failed)
-    return Fail(ErrorCode::kInvalidArgument,
-                fmt::format("{} wants an absolute path; not '{}'", declaration.name, *path));
-  *path = absolute.lexically_normal().string();
+  *path = Trimmed(text, kLineBlanks);
   return value;
 }
 

@@ -76,25 +76,30 @@ TEST_F(StoreTest, OtherWaysToWriteAreUnderstood) {
   Put("memory = { kv_bits = 16, floor = \"16GB\" }");
   Set("memory.kv_bits", "8");
   EXPECT_EQ(Text(), "memory = { kv_bits = 8, floor = \"16GB\" }");
+  Set("memory.bound", "2GB");
+  EXPECT_EQ(Text(), "memory = { kv_bits = 8, floor = \"16GB\", bound = \"2GB\" }");
   const std::string before = Text();
-  for (const bool remove : {false, true}) {
-    Status status;
-    if (!remove) {
-      status = WriteSetting(file_, "memory.bound", "2GB");
-    } else if (auto removed = RemoveSetting(file_, "memory.floor"); !removed) {
-      status = std::unexpected(removed.error());
-    }
-    ASSERT_FALSE(status);
-    EXPECT_EQ(status.error().code, ErrorCode::kFailedPrecondition);
-    EXPECT_NE(status.error().message.find("[memory]"), std::string::npos) << status.error().message;
-  }
+  const auto removed = RemoveSetting(file_, "memory.floor");
+  ASSERT_FALSE(removed);
+  EXPECT_EQ(removed.error().code, ErrorCode::kFailedPrecondition);
+  EXPECT_NE(removed.error().message.find("make it a section [memory]"), std::string::npos)
+      << removed.error().message;
   EXPECT_EQ(Text(), before);
+  Put("memory = {} # none\nx = 1\n");
+  Set("memory.kv_bits", "8");
+  EXPECT_EQ(Text(), "memory = { kv_bits = 8 } # none\nx = 1\n");
   Put("[memory]\nfloor = \"16GB\"");  // no newline at the end
   Set("memory.bound", "2GB");
   EXPECT_EQ(Text(), "[memory]\nfloor = \"16GB\"\nbound = \"2GB\"\n");
   Put("[ memory ] # é\n\"é\" = 1\n[memory.sub]\nx = 1\n");
   Set("memory.preload", "true");
   EXPECT_EQ(Text(), "[ memory ] # é\n\"é\" = 1\npreload = true\n[memory.sub]\nx = 1\n");
+  // A section that holds nothing, however its name is written; a text that looks like one is none.
+  for (const std::string header : {"[ \"hub\" ]", "['hub'] # x", "\t[hub]", "[ \"h\\u0075b\" ]"}) {
+    Put("s = '''\n[hub]\n'''\n" + header + "\n\n[memory]\n");
+    Set("hub.offline", "true");
+    EXPECT_EQ(Text(), "s = '''\n[hub]\n'''\n" + header + "\noffline = true\n\n[memory]\n") << header;
+  }
 }
 
 TEST_F(StoreTest, BadChangesLeaveTheFileAsItIs) {
@@ -106,18 +111,21 @@ TEST_F(StoreTest, BadChangesLeaveTheFileAsItIs) {
   EXPECT_EQ(WriteSetting(file_, "model.default", "a\nb").error().code, ErrorCode::kInvalidArgument);
   EXPECT_EQ(Text(), "[memory]\nkv_bits = 8\n");
   Put("[memory\n");
-  EXPECT_EQ(WriteSetting(file_, "memory.kv_bits", "8").error().code, ErrorCode::kDataLoss);
+  EXPECT_EQ(WriteSetting(file_, "memory.kv_bits", "8").error().code, ErrorCode::kInvalidArgument);
   EXPECT_EQ(Text(), "[memory\n");
 }
 
-TEST_F(StoreTest, NoneIsWrittenAndPathsAreMadeAbsolute) {
+TEST_F(StoreTest, NoneIsWrittenAndPathsAreNotRelative) {
   Set("generation.max_tokens", "none");
-  Set("hub.cache_dir", "some/../where");
+  Set("hub.cache_dir", "/where");
   Set("hub.token_file", "~/token");
+  for (const char* relative : {"some/where", "~bob/x", "~"}) {
+    EXPECT_EQ(WriteSetting(file_, "hub.cache_dir", relative).error().message,
+              std::string("hub.cache_dir is a path that is absolute or begins with ~/, or none; not '") +
+                  relative + "'");
+  }
   EXPECT_NE(Text().find("max_tokens = \"none\""), std::string::npos) << Text();
-  EXPECT_NE(Text().find("cache_dir = \"" + (std::filesystem::current_path() / "where").string() + "\""),
-            std::string::npos)
-      << Text();
+  EXPECT_NE(Text().find("cache_dir = \"/where\""), std::string::npos) << Text();
   EXPECT_NE(Text().find("token_file = \"~/token\""), std::string::npos) << Text();
   const auto settings = Settings::Load({.system_file = "", .user_file = file_});
   ASSERT_TRUE(settings) << settings.error().message;
@@ -132,6 +140,25 @@ TEST_F(StoreTest, ALinkStaysALinkAndAReadOnlyFolderIsAnError) {
   Set("memory.kv_bits", "8");
   EXPECT_TRUE(std::filesystem::is_symlink(file_));
   EXPECT_EQ(*ReadFile(target), "# linked\n\n[memory]\nkv_bits = 8\n");
+  // One that leads nowhere yet is written through as well, whatever it leads over.
+  const auto elsewhere = folder_ / "not" / "there" / "yet.toml";
+  std::filesystem::remove(file_);
+  std::filesystem::create_symlink("second", file_);
+  std::filesystem::create_symlink("not/there/yet.toml", folder_ / "second");
+  Set("memory.kv_bits", "16");
+  EXPECT_TRUE(std::filesystem::is_symlink(file_) && std::filesystem::is_symlink(folder_ / "second"));
+  EXPECT_NE(ReadFile(elsewhere).value_or("").find("kv_bits = 16"), std::string::npos);
+  // What it leads to keeps its permissions.
+  std::filesystem::permissions(elsewhere, std::filesystem::perms::owner_read);
+  Set("memory.kv_bits", "8");
+  EXPECT_TRUE(std::filesystem::is_symlink(file_));
+  EXPECT_EQ(std::filesystem::status(elsewhere).permissions(), std::filesystem::perms::owner_read);
+  EXPECT_NE(ReadFile(elsewhere).value_or("").find("kv_bits = 8"), std::string::npos);
+  std::filesystem::remove(folder_ / "second");
+  std::filesystem::create_symlink("config.toml", folder_ / "second");
+  const Status circle = WriteSetting(file_, "memory.kv_bits", "8");
+  ASSERT_FALSE(circle);
+  EXPECT_NE(circle.error().message.find("is a link that leads nowhere; remove it"), std::string::npos);
   if (::geteuid() == 0) return;  // nothing is forbidden to root
   std::filesystem::permissions(folder_,
                                std::filesystem::perms::owner_read | std::filesystem::perms::owner_exec);

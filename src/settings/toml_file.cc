@@ -77,13 +77,14 @@ TomlValue Convert(const toml::node& node) {
 }
 
 void Flatten(const toml::table& table, const std::string& prefix, bool in_inline, int depth,
-             const Places& places, TomlEntries& entries) {
+             const Places& places, TomlEntries& entries, std::vector<TomlSection>* empty) {
   for (const auto& [key, node] : table) {
     const std::string name =
         prefix + (IsPlainKey(key.str()) ? std::string(key.str()) : fmt::format("\"{}\"", OneLine(key.str())));
     const toml::table* inner = node.as_table();
     if (inner != nullptr && depth < kMaxDepth) {
-      Flatten(*inner, name + ".", in_inline || inner->is_inline(), depth + 1, places, entries);
+      if (inner->empty() && empty != nullptr) empty->push_back({name, key.source().begin.line});
+      Flatten(*inner, name + ".", in_inline || inner->is_inline(), depth + 1, places, entries, empty);
       continue;
     }
     TomlEntry entry;
@@ -150,13 +151,13 @@ std::size_t LineOfStrayCharacter(std::string_view text) {
 
 }  // namespace
 
-Result<TomlEntries> ParseToml(std::string_view text, std::string_view file) {
+Result<TomlEntries> ParseToml(std::string_view text, std::string_view file, std::vector<TomlSection>* empty) {
   if (text.size() > kMaxBytes || HasTooManyDots(text))
-    return Fail(ErrorCode::kDataLoss,
+    return Fail(ErrorCode::kInvalidArgument,
                 fmt::format("{} is no configuration of gptoss: too large or too deep; move it away", file));
   if (const std::size_t line = LineOfStrayCharacter(text); line > 0)
     return Fail(
-        ErrorCode::kDataLoss,
+        ErrorCode::kInvalidArgument,
         fmt::format(
             "{}:{}: a character that TOML has only in quotes and comments; correct this line, or move "
             "the file away to start anew",
@@ -164,12 +165,12 @@ Result<TomlEntries> ParseToml(std::string_view text, std::string_view file) {
   const toml::parse_result parsed = toml::parse(text);
   if (!parsed) {
     const toml::parse_error& error = parsed.error();
-    return Fail(ErrorCode::kDataLoss,
+    return Fail(ErrorCode::kInvalidArgument,
                 fmt::format("{}:{}: {}; correct this line, or move the file away to start anew", file,
                             error.source().begin.line, OneLine(error.description())));
   }
   TomlEntries entries;
-  Flatten(parsed.table(), "", false, 0, Places(text), entries);
+  Flatten(parsed.table(), "", false, 0, Places(text), entries, empty);
   std::ranges::sort(entries, {}, &TomlEntry::key_begin);
   return entries;
 }
@@ -178,15 +179,23 @@ Result<std::optional<std::string>> ReadTomlFile(const std::filesystem::path& fil
   if (file.empty()) return std::optional<std::string>();
   auto text = ReadFile(file, kMaxBytes);
   if (text) return std::optional<std::string>(std::move(*text));
-  if (text.error().code == ErrorCode::kNotFound) return std::optional<std::string>();
-  return std::unexpected(std::move(text).error());
+  Error error = std::move(text).error();
+  if (error.code == ErrorCode::kNotFound) return std::optional<std::string>();
+  if (error.code == ErrorCode::kOutOfRange) error.code = ErrorCode::kInvalidArgument;
+  if (error.code == ErrorCode::kInvalidArgument)
+    error.message += "; move it away, or put a file of TOML in its place";
+  if (error.code == ErrorCode::kPermissionDenied) error.message += "; make it readable (chmod u+r)";
+  return std::unexpected(std::move(error));
 }
 
 std::string DescribeToml(const TomlValue& value) {
   struct Visitor {
     std::string operator()(bool b) const { return b ? "true" : "false"; }
     std::string operator()(std::int64_t n) const { return fmt::format("{}", n); }
-    std::string operator()(double n) const { return fmt::format("{}", n); }
+    std::string operator()(double n) const {
+      const std::string text = fmt::format("{}", n);  // 8.0 is not 8
+      return text.find_first_not_of("-0123456789") == std::string::npos ? text + ".0" : text;
+    }
     std::string operator()(const std::string& s) const { return fmt::format("\"{}\"", OneLine(s)); }
     std::string operator()(const std::vector<std::string>&) const { return "an array"; }
     std::string operator()(const OtherToml& other) const { return std::string(other.kind); }

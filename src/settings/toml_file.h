@@ -35,12 +35,19 @@ struct TomlEntry {
   TomlRange range;            // of the value
   bool in_inline_table = false;
 };
-// In the order of the file. Empty tables are not listed, others are by what they hold.
+// In the order of the file. Empty sections are not listed, others are by what they hold.
 using TomlEntries = std::vector<TomlEntry>;
+struct TomlSection {
+  std::string name;
+  std::size_t line = 0;  // from 1
+};
 
-// Errors: kDataLoss "FILE:LINE: what is wrong; what to do". Any bytes are survived.
-Result<TomlEntries> ParseToml(std::string_view text, std::string_view file);
-// nullopt: no such file.
+// `empty`: gets the sections and inline tables that hold nothing. Errors: kInvalidArgument "FILE:LINE: what
+// is wrong; what to do". Any bytes are survived.
+Result<TomlEntries> ParseToml(std::string_view text, std::string_view file,
+                              std::vector<TomlSection>* empty = nullptr);
+// nullopt: no such file. Errors: kInvalidArgument for what is no file or too large a one; those of the
+// system. Each says what to do.
 Result<std::optional<std::string>> ReadTomlFile(const std::filesystem::path& file);
 // The value as a message shows it: `"text"`, `3`, `a date`.
 std::string DescribeToml(const TomlValue& value);

@@ -15,10 +15,23 @@
 namespace gptoss {
 namespace {
 
+// What the range alone does not say about a text that was refused.
+std::string_view HintFor(SettingType type, std::string_view text) {
+  if (text.empty() || text.find_first_not_of("0123456789.") != std::string_view::npos) return "";
+  const bool point = text.find('.') != std::string_view::npos;
+  if (type == SettingType::kInteger && point) return " (it takes a whole number)";
+  if (type == SettingType::kBytes && point) return " (a fraction wants a unit: 1.5GB)";
+  if (type == SettingType::kDuration && text != "0") return " (it wants a unit: 10m)";
+  return "";
+}
+
 std::unexpected<Error> Refused(const Declaration& declaration, std::string_view text) {
   return Fail(ErrorCode::kInvalidArgument,
-              fmt::format("{} is {}; not '{}'", declaration.name, DescribeRange(declaration), Excerpt(text)));
+              fmt::format("{} is {}; not '{}'{}", declaration.name, DescribeRange(declaration), Excerpt(text),
+                          HintFor(declaration.type, text)));
 }
+
+bool IsRooted(std::string_view path) { return path.starts_with('/') || path.starts_with("~/"); }
 
 template <typename T>
 std::optional<T> Number(std::string_view text) {
@@ -76,6 +89,7 @@ std::optional<SettingValue> ParseType(const Declaration& declaration, std::strin
       if (const auto value = ParseBytes(text)) return ByteCount{*value};
       return std::nullopt;
     case SettingType::kPath:
+      if (!IsRooted(text)) return std::nullopt;
       if (const auto path = ExpandHome(text)) return path->string();
       return std::nullopt;
     case SettingType::kString:
@@ -143,6 +157,7 @@ Status CheckSetting(const Declaration& declaration, const SettingValue& value) {
     return Refused(declaration, text);
   if (const auto* string = std::get_if<std::string>(&value); string != nullptr && !IsOneLine(*string))
     return Refused(declaration, text);
+  if (declaration.type == SettingType::kPath && !text.starts_with('/')) return Refused(declaration, text);
   if (declaration.name == "hub.endpoint" && !text.starts_with("https://") && !text.starts_with("http://"))
     return Fail(ErrorCode::kInvalidArgument,
                 fmt::format("{} is an address that begins with https:// (or http://); not '{}'",
@@ -153,6 +168,8 @@ Status CheckSetting(const Declaration& declaration, const SettingValue& value) {
 Result<SettingValue> ParseSetting(const Declaration& declaration, std::string_view text) {
   const std::string_view trimmed = Trimmed(text, kLineBlanks);
   if (declaration.fallback.empty() && (trimmed.empty() || trimmed == "none")) return Unset{};
+  if (declaration.type == SettingType::kPath && trimmed.starts_with("~/"))
+    GPTOSS_CHECK_OK(HomeDirectory());  // else it would read as if the path were wrong
   const std::optional<SettingValue> value = ParseType(declaration, trimmed);
   if (!value) return Refused(declaration, trimmed);
   // The text as given, not as understood, belongs into the sentence.

@@ -25,7 +25,7 @@ struct ByteCount {
 using SettingValue = std::variant<Unset, bool, std::int64_t, double, ByteCount, Duration, std::string>;
 
 // kInvalidArgument: "memory.idle_unload is 1s to 365d, or never; not 'soon'". "none" and "" unset a setting
-// that has no default. kPath: "~/" becomes the home folder; relative paths are kept as they are.
+// that has no default. kPath: "~/" becomes the home folder; relative paths are refused.
 Result<SettingValue> ParseSetting(const Declaration& declaration, std::string_view text);
 // As a user would write it; "none" for Unset. ParseSetting reads it as the same value.
 std::string FormatSetting(const SettingValue& value);

@@ -26,6 +26,7 @@ struct ScriptedControl {
   std::chrono::milliseconds per_load_step{0};
   std::atomic<bool> fail_load{false}, fail_open{false}, fail_install{false};
   std::chrono::milliseconds per_install_step{0};
+  std::function<void()> at_install_step;
   std::shared_ptr<FakeControl> backend = std::make_shared<FakeControl>();
 };
 
@@ -86,7 +87,9 @@ class ScriptedSource final : public ModelSource {
     ++control_->installs;
     for (int i = 0; i < 4; ++i) {
       if (cancel.cancelled()) return Fail(ErrorCode::kCancelled, "the download was cancelled");
-      on_state({.state = ModelState::kDownloading, .fraction = i / 4.0});
+      on_state(
+          {.state = ModelState::kDownloading, .fraction = i / 4.0, .eta_seconds = i == 0 ? -1 : 4.0 - i});
+      if (control_->at_install_step) control_->at_install_step();
       std::this_thread::sleep_for(control_->per_install_step);
     }
     if (control_->fail_install) return Fail(ErrorCode::kUnavailable, "the test broke the network");

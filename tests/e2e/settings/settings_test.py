@@ -100,7 +100,7 @@ class ConfigTest(SettingsCase):
         self.assertIn("8 or 16", self.refused(2, "config", "set", "memory.kv_bits", "9"))
         self.assertIn("did you mean memory.kv_bits?", self.refused(2, "config", "set", "memory.kv_bit", "8"))
         self.assertIn("did you mean memory.kv_bits?", self.refused(2, "config", "get", "kv_bits"))
-        self.assertIn("1s to 365d, or never", self.refused(2, "config", "get", "memory.kv_bits",
+        self.assertIn("1s to 365d, or never", self.refused(2, "config", "get", "memory.idle_unload",
                                                            GPTOSS_MEMORY_IDLE_UNLOAD="soon"))
         self.refused(2, "config", "list", "nothing.like.it")
         self.refused(2, "config", "unset", "nothing.like.it")
@@ -113,12 +113,84 @@ class ConfigTest(SettingsCase):
         self.write("[memory]\nkv_bits = = 8\n")
         for args in (["config", "get", "memory.kv_bits"], ["config", "set", "memory.kv_bits", "8"],
                      ["run", "-q", "hello"]):
-            self.assertIn(f"{self.config}:2: ", self.refused(1, *args))
+            self.assertIn(f"{self.config}:2: ", self.refused(2, *args))
         code, out, err = self.gptoss("config", "list")  # shows what there is, and says what is wrong
-        self.assertEqual(code, 1)
+        self.assertEqual(code, 2)
         self.assertIn("memory.kv_bits = 16", out)
         self.assertIn(f"{self.config}:2: ", err)
         self.assertEqual(self.gptoss("--version")[0], 0)
+
+    def test_a_bad_value_does_not_hide_the_others(self):
+        self.write("[memory]\nkv_bits = 9\n[stream]\nbuffer_chunks = 7\n")
+        code, out, err = self.gptoss("config", "get", "stream.buffer_chunks")
+        self.assertEqual((code, out), (0, "7\n"))
+        self.assertIn(f"{self.config}:2: memory.kv_bits is 8 or 16; not 9", err)
+        self.assertIn("8 or 16; not 9", self.refused(2, "config", "get", "memory.kv_bits"))
+        code, out, _ = self.gptoss("config", "list")
+        self.assertEqual(code, 2)
+        self.assertIn(f"memory.kv_bits is refused    (user file {self.config}:2: memory.kv_bits is 8 or 16; not 9)", out)
+        self.assertIn("stream.buffer_chunks = 7", out)
+        self.assertEqual(self.gptoss("config", "list", "stream")[0], 0)
+        rows = {row["name"]: row for row in json.loads(self.gptoss("config", "list", "--json")[1])}
+        bad, good = rows["memory.kv_bits"], rows["stream.buffer_chunks"]
+        self.assertEqual((bad["value"], bad["origin"], bad["problem"]),
+                         (None, "user file", "memory.kv_bits is 8 or 16; not 9"))
+        self.assertEqual((good["value"], good["problem"]), (7, None))
+        code, out, _ = self.gptoss("config", "get", "--json", "memory.kv_bits")
+        self.assertEqual((code, json.loads(out)["problem"]), (2, "memory.kv_bits is 8 or 16; not 9"))
+        # A stronger value is in force, but what acts on settings refuses until the file is right.
+        self.assertEqual(self.gptoss("config", "get", "memory.kv_bits", GPTOSS_MEMORY_KV_BITS="8")[:2], (0, "8\n"))
+        self.assertIn("8 or 16", self.refused(2, "run", "-q", "x", GPTOSS_MEMORY_KV_BITS="8"))
+        self.good("config", "set", "memory.kv_bits", "8")
+        self.assertEqual(self.good("config", "get", "memory.kv_bits"), "8\n")
+
+    def test_every_broken_file_of_the_users_is_bad_use(self):
+        policy = self.config.parent / "policy.toml"
+        for text in ("[models\n", "[network]\ninstal = false\n", "[license]\n", "[models]\nallowed = 1\n"):
+            self.write("")
+            policy.write_text(text)
+            # A path stands for any model that a policy is asked about.
+            error = self.refused(2, "run", "-q", "-m", str(pathlib.Path(SOURCE, "models/demo")), "x")
+            self.assertIn(f"{policy}:", error)
+            self.assertIn(f"{policy}:", self.refused(2, "install", "gpt-oss-20b"))
+        policy.unlink()
+        self.config.unlink()
+        self.config.mkdir()
+        for args in (["config", "get", "memory.kv_bits"], ["config", "set", "memory.kv_bits", "8"],
+                     ["run", "-q", "x"]):
+            self.assertIn("is not a regular file; move it away", self.refused(2, *args))
+
+    def test_paths_are_absolute_or_begin_at_home(self):
+        for path in ("models", "./models", "~", "~bob/models"):
+            said = f"hub.cache_dir is a path that is absolute or begins with ~/, or none; not '{path}'"
+            self.assertIn(said, self.refused(2, "config", "set", "hub.cache_dir", path))
+            self.assertIn(said, self.refused(2, "run", "-q", "x", GPTOSS_HUB_CACHE_DIR=path))
+            self.assertIn(said, self.refused(2, "--set", f"hub.cache_dir={path}", "run", "-q", "x"))
+            self.write(f'[hub]\ncache_dir = "{path}"\n')
+            self.assertIn(f"{self.config}:2: {said}", self.refused(2, "run", "-q", "x"))
+            self.config.unlink()
+        self.good("config", "set", "hub.cache_dir", "~/models")
+        self.assertIn('cache_dir = "~/models"', self.config.read_text())
+        self.assertEqual(self.good("config", "get", "hub.cache_dir"), f"{self.home}/models\n")
+
+    def test_a_link_is_written_through(self):
+        self.config.parent.mkdir()
+        target = self.home / "dotfiles" / "gptoss.toml"
+        self.config.symlink_to(target)
+        self.good("config", "set", "memory.kv_bits", "8")  # its folder and the file are made
+        self.assertTrue(self.config.is_symlink())
+        self.assertIn("kv_bits = 8", target.read_text())
+        target.chmod(0o600)
+        self.good("config", "set", "memory.kv_bits", "16")
+        self.assertTrue(self.config.is_symlink())
+        self.assertIn("kv_bits = 16", target.read_text())
+        self.assertEqual(target.stat().st_mode & 0o777, 0o600)
+
+    def test_what_is_meant_as_a_command_is_named(self):
+        self.assertIn("there is no command 'config bogus'", self.refused(2, "config", "bogus"))
+        self.assertIn("there is no command 'bogus'", self.refused(2, "bogus"))
+        self.assertIn("there is no option --bogus", self.refused(2, "config", "--bogus"))
+        self.assertIn("a command is missing", self.refused(2, "config"))
 
     def test_unknown_keys_are_warned_about(self):
         self.write("[memory]\nidle_unlod = \"5m\"\n")
@@ -175,6 +247,26 @@ class UseTest(SettingsCase):
         demo = str(pathlib.Path(SOURCE, "models/demo"))
         self.good("config", "set", "model.default", demo)
         self.assertNotIn("demo model answers", self.gptoss("run", "hello")[2])
+
+
+class StatsTest(SettingsCase):
+    def test_a_log_of_damaged_lines_is_not_empty(self):
+        self.assertIn("there are no numbers yet", self.gptoss("stats")[2])
+        log = self.home / "state" / "telemetry" / "generations.jsonl"
+        log.parent.mkdir(parents=True)
+        log.write_text("garbage\n\x00\n{\"half\":")
+        older = log.with_name("generations.1.jsonl")
+        older.write_text("\n[]\n")
+        said = f"4 lines of the log could not be read: {older} (1, from line 2), {log} (3, from line 1)"
+        self.assertIn(said, self.refused(1, "stats"))
+        code, out, err = self.gptoss("stats", "--json")
+        self.assertEqual((code, json.loads(out)["unreadable_lines"]), (1, 4))
+        self.assertIn(said, err)
+        self.assertEqual(self.gptoss("run", "-q", "--telemetry", "Who are you?")[0], 0)
+        code, out, err = self.gptoss("stats")  # what is good is shown, and what is not is named
+        self.assertEqual((code, err), (0, ""))
+        self.assertIn("1 generation ", out)
+        self.assertIn("4 lines of the log could not be read", out)
 
 
 class DoctorTest(SettingsCase):
