@@ -14,27 +14,17 @@
 #include <thread>
 #include <vector>
 
-#include "platform/memory.h"
-#include "provider/load_tokenizer.h"
-#include "provider/testing/script.h"
-#include "provider/testing/scripted_model.h"
+#include "provider/testing/provider_fixture.h"
 
 namespace gptoss {
 namespace {
 
 using namespace std::chrono_literals;
 using harmony::Conversation;
-using testing::ScriptedControl;
-using testing::ScriptedSource;
-using Ids = std::vector<TokenId>;
+using testing::kHello;
+using testing::ProviderTest;
+using testing::Reader;
 using State = ModelState;
-
-const Tokenizer& Small() {
-  static const auto tokenizer = LoadTokenizer(OpenDemoCheckpoint().value()).value();
-  return *tokenizer;
-}
-
-Ids Script(std::string_view text) { return testing::Script(Small(), text); }
 
 // Threads or open files of this process; 0 where there is no such folder.
 std::ptrdiff_t EntriesOf(const char* folder) {
@@ -42,152 +32,6 @@ std::ptrdiff_t EntriesOf(const char* folder) {
   return std::distance(std::filesystem::directory_iterator(folder, none),
                        std::filesystem::directory_iterator{});
 }
-
-// One turn's reader: collects, and lets the test wait.
-class Reader {
- public:
-  OnChunk on_chunk() {
-    return [this](const StreamChunk& chunk) {
-      std::unique_lock lock(mutex_);
-      EXPECT_FALSE(done_.has_value()) << "a chunk after the end";
-      chunks_.push_back(chunk);
-      changed_.notify_all();
-      changed_.wait(lock, [&] { return !blocked_; });
-    };
-  }
-  OnDone on_done() {
-    return [this](const StreamDone& done) {
-      std::lock_guard lock(mutex_);
-      EXPECT_FALSE(done_.has_value()) << "a second end";
-      done_ = done;
-      changed_.notify_all();
-    };
-  }
-  StreamDone Wait() {
-    std::unique_lock lock(mutex_);
-    EXPECT_TRUE(changed_.wait_for(lock, 60s, [&] { return done_.has_value(); }));
-    return done_.value_or(StreamDone{});
-  }
-  std::size_t WaitForChunks(std::size_t count) {
-    std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, 60s, [&] { return chunks_.size() >= count; });
-    return chunks_.size();
-  }
-  void Block(bool blocked) {
-    std::lock_guard lock(mutex_);
-    blocked_ = blocked;
-    changed_.notify_all();
-  }
-  std::string Text(StreamChunk::Channel channel) {
-    std::lock_guard lock(mutex_);
-    std::string text;
-    for (const StreamChunk& chunk : chunks_) {
-      if (chunk.channel == channel) text += chunk.text;
-    }
-    return text;
-  }
-  std::vector<StreamChunk> chunks() {
-    std::lock_guard lock(mutex_);
-    return chunks_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<StreamChunk> chunks_;
-  std::optional<StreamDone> done_;
-  bool blocked_ = false;
-};
-
-constexpr std::string_view kHello =
-    "<|channel|>analysis<|message|>Think.<|end|><|start|>assistant<|channel|>final<|message|>Hello, "
-    "world!<|return|>";
-
-class ProviderTest : public ::testing::Test {
- protected:
-  // Every turn says the script again: how much of it was said already stands at the end of what was read.
-  void Say(std::string_view script) {
-    script_ = Script(script);
-    control_->backend->logits = [script = script_](const Ids& ids, std::span<float> logits) {
-      std::fill(logits.begin(), logits.end(), 0.0F);
-      std::size_t said = 0;
-      for (std::size_t n = std::min(ids.size(), script.size()); n > 0; --n) {
-        if (std::equal(script.begin(), script.begin() + static_cast<std::ptrdiff_t>(n),
-                       ids.end() - static_cast<std::ptrdiff_t>(n))) {
-          said = n;
-          break;
-        }
-      }
-      const TokenId next = said < script.size() ? script[said] : Small().special().return_;
-      logits[static_cast<std::size_t>(next)] = 9;
-    };
-  }
-  // Goes on for ever: an answer that never ends.
-  void SayForEver() {
-    const Ids head = Script("<|channel|>final<|message|>");
-    const TokenId word = Script(" a").back();
-    control_->backend->per_row = 200us;
-    control_->backend->logits = [head, word](const Ids& ids, std::span<float> logits) {
-      std::fill(logits.begin(), logits.end(), 0.0F);
-      const auto ends = [&](std::size_t n) {
-        return ids.size() >= n && std::equal(head.begin(), head.begin() + static_cast<std::ptrdiff_t>(n),
-                                             ids.end() - static_cast<std::ptrdiff_t>(n));
-      };
-      std::size_t said = head.size();
-      while (said > 0 && !ends(said)) --said;
-      const TokenId next = said == head.size() || (said == 0 && ids.back() == word) ? word : head[said];
-      logits[static_cast<std::size_t>(next)] = 9;
-    };
-  }
-  void Start() {
-    options_.temperature = 0;
-    options_.read_memory = [this] { return memory_; };
-    options_.pressure_source = nullptr;
-    provider_ = GptOssAgentProvider::Create(options_, std::make_unique<ScriptedSource>(control_)).value();
-    provider_->Observe([this](const Availability& news) {
-      std::lock_guard lock(mutex_);
-      news_.push_back(news);
-    });
-  }
-  void TearDown() override {
-    provider_.reset();
-    EXPECT_EQ(control_->alive, 0);
-    EXPECT_EQ(control_->backend->live_sequences, 0);
-    EXPECT_FALSE(control_->backend->wrong_thread);
-    std::lock_guard lock(mutex_);
-    for (std::size_t i = 1; i < news_.size(); ++i) {
-      EXPECT_TRUE(TransitionAllowed(news_[i - 1].state, news_[i].state))
-          << ModelStateName(news_[i - 1].state) << " -> " << ModelStateName(news_[i].state);
-    }
-  }
-  std::vector<State> States() {
-    std::lock_guard lock(mutex_);
-    std::vector<State> states;
-    for (const Availability& news : news_) {
-      if (states.empty() || states.back() != news.state) states.push_back(news.state);
-    }
-    return states;
-  }
-  template <typename Condition>
-  static bool Eventually(Condition condition) {
-    for (int i = 0; i < 10000 && !condition(); ++i) std::this_thread::sleep_for(1ms);
-    return condition();
-  }
-  StreamDone Turn(const SessionId& session, const StreamOptions& options = {}, Reader* reader = nullptr) {
-    Reader own;
-    Reader& r = reader != nullptr ? *reader : own;
-    EXPECT_TRUE(provider_->Stream(session, "Hello", options, r.on_chunk(), r.on_done()));
-    return r.Wait();
-  }
-
-  std::shared_ptr<ScriptedControl> control_ = std::make_shared<ScriptedControl>();
-  ProviderOptions options_;
-  MemoryInfo memory_{.total = 32'000'000'000, .available = 20'000'000'000};
-  Ids script_;
-  std::mutex mutex_;
-  std::vector<Availability> news_;
-  std::unique_ptr<GptOssAgentProvider> provider_;
-};
 
 TEST_F(ProviderTest, ATurnLoadsStreamsAndTellsUsage) {
   Say(kHello);
@@ -425,72 +269,6 @@ TEST_F(ProviderTest, AThrowingReaderEndsItsOwnTurnOnly) {
   Reader reader;
   ASSERT_TRUE(provider_->Stream(session, "a", {}, [](const StreamChunk&) { throw 1; }, reader.on_done()));
   EXPECT_EQ(reader.Wait().end, TurnEnd::kCancelled);
-}
-
-TEST_F(ProviderTest, ASleepingReaderStopsItsOwnGenerationOnly) {
-  SayForEver();
-  options_.buffer_chunks = 8;
-  Start();
-  const SessionId slow = provider_->StartSession().value(), fast = provider_->StartSession().value();
-  Reader asleep, awake;
-  asleep.Block(true);
-  ASSERT_TRUE(provider_->Stream(slow, "a", {}, asleep.on_chunk(), asleep.on_done()));
-  EXPECT_EQ(asleep.WaitForChunks(1), 1U);
-  StreamOptions short_one;
-  short_one.max_tokens = 200;
-  EXPECT_EQ(Turn(fast, short_one, &awake).end, TurnEnd::kMaxTokens);
-  // The engine has gone no further for the sleeper than its buffer allows: the other one's rows are all there
-  // are since.
-  const std::int64_t rows = control_->backend->rows;
-  std::this_thread::sleep_for(200ms);
-  EXPECT_EQ(control_->backend->rows, rows);
-  EXPECT_EQ(asleep.chunks().size(), 1U);
-  provider_->Cancel(slow);
-  asleep.Block(false);
-  EXPECT_EQ(asleep.Wait().end, TurnEnd::kCancelled);
-  EXPECT_LE(asleep.chunks().size(), 1U + 8 + 2);
-}
-
-// A reader that never reads, for as long as others take for many thousands of chunks: its generation stands
-// still and memory stays flat. What is waited for are counts, never a time.
-TEST_F(ProviderTest, AReaderThatNeverReadsCostsNothingHoweverLong) {
-  SayForEver();
-  control_->backend->per_row = 0us;
-  options_.buffer_chunks = 64;
-  Start();
-  const SessionId stuck = provider_->StartSession().value();
-  Reader never;
-  never.Block(true);
-  ASSERT_TRUE(provider_->Stream(stuck, "a", {}, never.on_chunk(), never.on_done()));
-  EXPECT_EQ(never.WaitForChunks(1), 1U);
-  StreamOptions long_one;
-  long_one.max_tokens = 2000;
-  const auto others = [&](int turns) {
-    for (int i = 0; i < turns; ++i) {
-      Reader awake;
-      const SessionId session = provider_->StartSession().value();
-      EXPECT_EQ(Turn(session, long_one, &awake).end, TurnEnd::kMaxTokens);
-      EXPECT_GT(awake.chunks().size(), 1900U);
-      provider_->EndSession(session);
-    }
-  };
-  others(2);  // by then the stuck one has filled its buffer, and the allocator is warm
-  const std::int64_t calls = control_->backend->calls, rows = control_->backend->rows;
-  const std::uint64_t memory = ResidentMemorySplit().anonymous;
-  others(10);
-  // Each call of the backend had a row of the one that reads, or the rows of its prompt, and none of the
-  // other.
-  const std::int64_t prompts = (control_->backend->rows - rows) - (control_->backend->calls - calls);
-  EXPECT_GE(control_->backend->rows - rows, 10 * 2000);
-  EXPECT_LT(prompts, 10 * 100);
-  EXPECT_LE(ResidentMemorySplit().anonymous, memory + 4'000'000);
-  EXPECT_EQ(never.chunks().size(), 1U);
-  never.Block(false);  // it was alive all the time
-  EXPECT_GE(never.WaitForChunks(1000), 1000U);
-  never.Block(true);
-  provider_->Cancel(stuck);
-  never.Block(false);
-  EXPECT_EQ(never.Wait().end, TurnEnd::kCancelled);
 }
 
 TEST_F(ProviderTest, UnloadWaitsForTurnsOrCancelsThem) {
