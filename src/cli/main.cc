@@ -89,6 +89,7 @@ int Main(int argc, char** argv) {
   app.set_version_flag("--version", gptoss::cli::VersionText(), "Print version, compiler, kernels and CPU");
   app.set_help_flag("-h,--help", "Print this help, or that of a command");
   gptoss::cli::AddSetOption(app);
+  app.fallthrough();  // --set may stand behind the command as well
   app.require_subcommand(0, 1);
   gptoss::cli::AddRunCommand(app, exit_code);
   gptoss::cli::AddChatCommand(app, exit_code);

@@ -123,6 +123,14 @@ void ReadEosIds(Fields& fields, ModelConfig& config) {
   }
 }
 
+// What the forward pass does not do is refused here: such weights would load and answer nonsense.
+void RefuseOtherModels(Fields& fields) {
+  if (const Json* act = fields.Find({"hidden_act"}); act != nullptr && *act != "silu")
+    fields.Wrong("hidden_act", "\"silu\"", act);
+  if (const Json* tied = fields.Find({"tie_word_embeddings"}); tied != nullptr && *tied != false)
+    fields.Wrong("tie_word_embeddings", "false (the output matrix is one of its own)", tied);
+}
+
 }  // namespace
 
 Result<ModelConfig> ModelConfigFromJson(const Json& json, std::string_view file) {
@@ -151,6 +159,7 @@ Result<ModelConfig> ModelConfigFromJson(const Json& json, std::string_view file)
   // The list of layer types is built only for a sane number of layers.
   if (fields.status() && config.layers >= 1 && config.layers <= 1000) ReadLayerTypes(fields, config);
   ReadEosIds(fields, config);
+  RefuseOtherModels(fields);
   if (!fields.status()) return std::unexpected(fields.status().error());
   GPTOSS_CHECK_OK(ValidateConfig(config, file));
   return config;

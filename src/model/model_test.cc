@@ -81,6 +81,11 @@ TEST(Config, WrongFieldsGetOneSentence) {
     return config ? std::string("accepted") : config.error().message;
   };
   EXPECT_EQ(message("hidden_act", "silu"), "accepted");
+  EXPECT_EQ(message("hidden_act", "gelu"),
+            "config.json: field hidden_act: expected \"silu\", found \"gelu\"");
+  EXPECT_EQ(message("tie_word_embeddings", true),
+            "config.json: field tie_word_embeddings: expected false (the output matrix is one of its own), "
+            "found true");
   EXPECT_EQ(message("layer_types", nullptr), "accepted");  // the model's own pattern
   EXPECT_EQ(message("model_type", "llama"),
             "config.json: field model_type: expected \"gpt_oss\", found \"llama\"");

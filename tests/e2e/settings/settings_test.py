@@ -91,6 +91,7 @@ class ConfigTest(SettingsCase):
         self.assertEqual(self.good("config", "get", "memory.kv_bits", GPTOSS_MEMORY_KV_BITS="16"), "16\n")
         self.assertEqual(self.good("--set", "memory.kv_bits=8", "config", "get", "memory.kv_bits",
                                    GPTOSS_MEMORY_KV_BITS="16"), "8\n")
+        self.assertEqual(self.good("config", "get", "--set", "memory.kv_bits=8", "memory.kv_bits"), "8\n")
         code, _, err = self.gptoss("config", "set", "memory.kv_bits", "8", GPTOSS_MEMORY_KV_BITS="16")
         self.assertEqual(code, 0)
         self.assertIn("GPTOSS_MEMORY_KV_BITS is set as well", err)
