@@ -4,12 +4,12 @@
 #include <signal.h>
 
 #include <atomic>
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 
 #include "acp/v1.h"
+#include "base/text.h"
 #include "net/json_rpc.h"
+#include "net/rpc_question.h"
 #include "platform/child_process.h"
 #include "platform/output_tail.h"
 #include "platform/system.h"
@@ -60,25 +60,26 @@ class RunningAgent final : public Client {
   }
 
   Result<std::string> Prompt(const std::string& session, Json blocks, const CancelToken& cancel) override {
-    const auto waiting = std::make_shared<Waiting>();
-    GPTOSS_TRY(const std::int64_t call,
-               Send("session/prompt", Json{{"sessionId", session}, {"prompt", std::move(blocks)}}, waiting));
+    GPTOSS_TRY(const auto question,
+               Send("session/prompt", Json{{"sessionId", session}, {"prompt", std::move(blocks)}},
+                    {.cancel = cancel}));
     std::optional<std::chrono::steady_clock::time_point> deadline;
     const auto begin = std::chrono::steady_clock::now();
     bool too_long = false;
-    while (!waiting->WaitFor(20ms)) {
+    while (question->WaitFor(20ms) != Question::End::kAnswered) {
       if (!deadline && config_.turn_patience > 0ms &&
           std::chrono::steady_clock::now() - begin >= config_.turn_patience)
         too_long = true;
       if (!deadline && (too_long || cancel.cancelled())) {
-        connection_.Notify("session/cancel", Json{{"sessionId", session}}, false);
+        connection_.Notify("session/cancel", Json{{"sessionId", session}}, net::kAtOnce);
         deadline = std::chrono::steady_clock::now() + config_.cancel_patience;
       }
       if (!deadline || std::chrono::steady_clock::now() < *deadline) continue;
       suspect_ = true;
-      connection_.Abandon(call, v1::kRequestCancelled, "it did not end the cancelled turn");
+      if (question->GiveUp())
+        return Fail(ErrorCode::kDeadlineExceeded, "it did not answer session/prompt in time");
     }
-    GPTOSS_TRY(const Json result, Value("session/prompt", waiting->Take(), suspect_));
+    GPTOSS_TRY(const Json result, Value(question->Take()));
     if (too_long)
       return Fail(
           ErrorCode::kDeadlineExceeded,
@@ -88,17 +89,14 @@ class RunningAgent final : public Client {
 
   Result<Json> Ask(std::string_view method, Json params, std::chrono::milliseconds patience,
                    const CancelToken& cancel) override {
-    const auto waiting = std::make_shared<Waiting>();
-    GPTOSS_TRY(const std::int64_t call, Send(method, std::move(params), waiting));
-    const auto deadline = std::chrono::steady_clock::now() + patience;
-    bool late = false;
-    while (!waiting->WaitFor(20ms)) {
-      late = std::chrono::steady_clock::now() >= deadline;
-      if (!late && !cancel.cancelled()) continue;
-      if (connection_.Abandon(call, v1::kRequestCancelled, "abandoned"))
-        connection_.Notify("$/cancel_request", Json{{"requestId", call}}, false);
-    }
-    return Value(method, waiting->Take(), late);
+    GPTOSS_TRY(const auto question,
+               Send(method, std::move(params),
+                    {.cancel = cancel, .until = std::chrono::steady_clock::now() + patience}));
+    const auto end = question->WaitFor(patience, cancel);
+    if (end == Question::End::kAnswered || !question->GiveUp()) return Value(question->Take());
+    connection_.Notify("$/cancel_request", Json{{"requestId", question->id()}}, net::kAtOnce);
+    if (end == Question::End::kCancelled) return Fail(ErrorCode::kCancelled, "cancelled");
+    return Fail(ErrorCode::kDeadlineExceeded, fmt::format("it did not answer {} in time", method));
   }
 
   int Stop() override {
@@ -117,48 +115,22 @@ class RunningAgent final : public Client {
   }
 
  private:
-  // One answer that somebody waits for.
-  class Waiting {
-   public:
-    void Came(net::RpcReply reply) {
-      {
-        std::lock_guard lock(mutex_);
-        reply_ = std::move(reply);
-      }
-      came_.notify_all();
-    }
-    bool WaitFor(std::chrono::milliseconds patience) {
-      std::unique_lock lock(mutex_);
-      return came_.wait_for(lock, patience, [&] { return reply_.has_value(); });
-    }
-    net::RpcReply Take() {
-      std::lock_guard lock(mutex_);
-      return std::move(reply_).value_or(std::unexpected(net::RpcError{}));  // there is one: WaitFor said so
-    }
+  using Question = net::RpcQuestion;
 
-   private:
-    std::mutex mutex_;
-    std::condition_variable came_;
-    std::optional<net::RpcReply> reply_;
-  };
-
-  Result<std::int64_t> Send(std::string_view method, Json params, const std::shared_ptr<Waiting>& waiting) {
+  Result<std::unique_ptr<Question>> Send(std::string_view method, Json params, const net::RpcPace& pace) {
     if (suspect_) return Fail(ErrorCode::kUnavailable, "it hangs in a cancelled turn; start it again");
-    return connection_.Call(method, std::move(params),
-                            [waiting](net::RpcReply reply) { waiting->Came(std::move(reply)); });
+    return std::make_unique<Question>(connection_, method, std::move(params), pace);
   }
 
-  Result<Json> Value(std::string_view method, net::RpcReply reply, bool late) {
+  Result<Json> Value(net::RpcReply reply) {
     if (reply) return std::move(*reply);
     const net::RpcError& error = reply.error();
-    if (error.code == v1::kRequestCancelled && late)
-      return Fail(ErrorCode::kDeadlineExceeded, fmt::format("it did not answer {} in time", method));
-    if (error.code == v1::kRequestCancelled) return Fail(ErrorCode::kCancelled, "cancelled");
+    const std::string message = Excerpt(error.message, kMessageBytes);
     if (ended_) return Fail(ErrorCode::kUnavailable, fmt::format("it has ended{}", LastWords()));
     if (error.code == v1::kAuthRequired)
       return Fail(ErrorCode::kPermissionDenied, fmt::format("it wants a login first: {}", LoginMethods()));
-    if (error.code == v1::kResourceNotFound) return Fail(ErrorCode::kNotFound, error.message);
-    return Fail(ErrorCode::kInvalidArgument, fmt::format("{} (code {})", error.message, error.code));
+    if (error.code == v1::kResourceNotFound) return Fail(ErrorCode::kNotFound, message);
+    return Fail(ErrorCode::kInvalidArgument, fmt::format("{} (code {})", message, error.code));
   }
 
   std::string LoginMethods() const {
@@ -167,7 +139,7 @@ class RunningAgent final : public Client {
     if (!initialized_.is_object() || methods == initialized_.end() || !methods->is_array())
       return "it names no way";
     for (const Json& method : *methods) names += (names.empty() ? "" : ", ") + TextOf(method, "name");
-    return names.empty() ? "it names no way" : names;
+    return names.empty() ? "it names no way" : Excerpt(names, kMessageBytes);
   }
 
   void Read() {
@@ -184,9 +156,10 @@ class RunningAgent final : public Client {
 
   net::RpcReply Answer(const std::string& method, const Json& params) const {
     if (method != "session/request_permission")
-      return std::unexpected(net::RpcError{.code = net::kRpcMethodNotFound,
-                                           .message = fmt::format("{} is not offered", method),
-                                           .data = nullptr});
+      return std::unexpected(
+          net::RpcError{.code = net::kRpcMethodNotFound,
+                        .message = fmt::format("{} is not offered", Excerpt(method, kMessageBytes)),
+                        .data = nullptr});
     std::optional<std::string> option;
     if (config_.on_permission) {
       option = config_.on_permission(params);
@@ -202,7 +175,7 @@ class RunningAgent final : public Client {
 
   std::string LastWords() const {
     const std::string line = errors_.LastLine();
-    return line.empty() ? "" : ": " + line;
+    return line.empty() ? "" : ": " + Excerpt(line, kMessageBytes);
   }
 
   const ClientConfig config_;

@@ -2,13 +2,17 @@
 #pragma once
 
 #include "net/json_rpc.h"
+#include "net/rpc_question.h"
 
 namespace gptoss::acp {
 
 using Connection = net::RpcConnection;
 using Handlers = net::RpcHandlers;
+using Pace = net::RpcPace;
+using Question = net::RpcQuestion;
 using Reply = net::RpcReply;
 using RpcError = net::RpcError;
+using net::kAtOnce;
 using net::kRpcInternalError;
 using net::kRpcInvalidParams;
 using net::kRpcInvalidRequest;

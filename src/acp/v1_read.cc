@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "acp/v1.h"
+#include "base/text.h"
 
 namespace gptoss::acp::v1 {
 namespace {
@@ -32,7 +33,7 @@ Result<std::string> ReadAbsolute(const Json& value, std::string_view where) {
   if (!value.is_string()) return Bad(where, "an absolute path");
   auto path = value.get<std::string>();
   if (!std::filesystem::path(path).is_absolute() || path.find('\0') != std::string::npos)
-    return Bad(where, fmt::format("an absolute path, not '{}'", path));
+    return Bad(where, fmt::format("an absolute path, not '{}'", Excerpt(path, kMessageBytes)));
   return path;
 }
 

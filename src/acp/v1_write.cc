@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "acp/v1.h"
+#include "base/text.h"
 
 namespace gptoss::acp::v1 {
 namespace {
@@ -254,7 +255,10 @@ net::RpcError RpcErrorOf(const Error& error, Json data) {
     default:
       break;
   }
-  return {.code = code, .message = error.message, .data = std::move(data)};
+  constexpr std::size_t kMostBytes = 2000;  // whatever it was made of
+  return {.code = code,
+          .message = error.message.size() > kMostBytes ? Excerpt(error.message, kMostBytes) : error.message,
+          .data = std::move(data)};
 }
 
 }  // namespace gptoss::acp::v1

@@ -223,11 +223,11 @@ TEST_F(GptOssAgentTest, LinkedAndEmbeddedFilesReachTheModel) {
 }
 
 TEST(PathOfUri, ReadsFileUrisOnly) {
-  EXPECT_EQ(PathOfUri("file:///a%20b/c%C3%A4.txt#L3"), "/a b/cä.txt");
-  EXPECT_EQ(PathOfUri("file://localhost/a"), "/a");
-  EXPECT_EQ(PathOfUri("file://host/a"), "");
-  EXPECT_EQ(PathOfUri("https://h/a"), "");
-  EXPECT_EQ(PathOfUri("file:///100%"), "/100%");
+  EXPECT_EQ(PathOfUri("file:///a%20b/c%C3%A4.txt#L3").value(), "/a b/cä.txt");
+  EXPECT_EQ(PathOfUri("file://localhost/a").value(), "/a");
+  EXPECT_EQ(PathOfUri("File:/a?x").value(), "/a");
+  EXPECT_EQ(PathOfUri("file:///100%").value(), "/100%");
+  EXPECT_EQ(PathOfUri("file:///%2e%2E/%2fetc").value(), "/..//etc");
 }
 
 TEST(Shortened, DropsTheOldestTurnsAndKeepsTheHead) {

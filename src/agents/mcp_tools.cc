@@ -11,6 +11,7 @@
 
 #include "agents/ids.h"
 #include "agents/tool.h"
+#include "base/text.h"
 #include "mcp/client.h"
 
 namespace gptoss::agents {
@@ -52,8 +53,9 @@ class McpTool final : public Tool {
                      .parameters = info_.input_schema} {}
   const harmony::ToolDescription& description() const override { return description_; }
   Result<std::unique_ptr<ToolRun>> Prepare(const Json& arguments, const ToolScope&) override {
-    ToolPreview preview{.title =
-                            fmt::format("{}: {}", server_, info_.title.empty() ? info_.name : info_.title)};
+    ToolPreview preview{
+        .title = fmt::format("{}: {}", server_,
+                             Excerpt(info_.title.empty() ? info_.name : info_.title, kMessageBytes))};
     // What a server says of its tools' harmlessness is its own word: it is asked for all the same.
     preview.need = ToolPreview::Need::kPermission;
     preview.rule = fmt::format("mcp:{}:{}", server_, info_.name);
@@ -119,7 +121,10 @@ McpServers::McpServers(const std::vector<acp::McpServer>& servers, const std::st
           spoken
               ? mcp::Client::Connect(config, {.program_version = version}, cancel)
               : Fail(ErrorCode::kUnsupported,
-                     fmt::format("MCP server '{}': the SSE transport is not spoken; use http", config.name));
+                     fmt::format(
+                         "MCP server '{}': the SSE transport is not spoken; name its streamable HTTP address "
+                         "(\"type\": \"http\") or its program",
+                         Excerpt(config.name, kMessageBytes)));
       {
         std::lock_guard lock(mine->mutex);
         mine->client = std::move(client);
@@ -146,7 +151,7 @@ void McpServers::Join(Toolbox& toolbox, TurnSink& sink, const CancelToken& cance
       if (told || std::chrono::steady_clock::now() < news) continue;
       told = true;
       lock.unlock();
-      Tell(sink, fmt::format("Starting the MCP server '{}'", server->name));
+      Tell(sink, fmt::format("Starting the MCP server '{}'", Excerpt(server->name, kMessageBytes)));
       lock.lock();
     }
     server->joined = true;

@@ -10,10 +10,12 @@
 namespace gptoss::agents {
 
 Result<std::string> SessionFiles::Read(const ResolvedPath& file, std::uint64_t max_bytes) const {
-  // The disk first: a folder, a device or bytes are nothing to ask an editor for.
+  // The disk first: a folder, a device or bytes are nothing to ask an editor for, nor is a name that JSON
+  // cannot carry.
   auto saved = ReadTextFile(file, max_bytes);
   const bool new_file = !saved && saved.error().code == ErrorCode::kNotFound;
-  if (!file.inside || !sink_.client().read_files || (!saved && !new_file) || (saved && !IsValidUtf8(*saved)))
+  if (!file.inside || !sink_.client().read_files || (!saved && !new_file) ||
+      (saved && !IsValidUtf8(*saved)) || !IsValidUtf8(file.path.string()))
     return saved;
   auto shown = sink_.ReadThroughClient(workspace_.ForClient(file.path));
   if (!shown) {

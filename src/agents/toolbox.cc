@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "agents/ids.h"
+#include "base/text.h"
 
 namespace gptoss::agents {
 namespace {
@@ -104,8 +105,9 @@ ToolAnswer Toolbox::Call(const std::string& name, const std::string& arguments, 
   };
   Tool* const tool = Find(name);
   if (tool == nullptr)
-    return malformed({ErrorCode::kNotFound,
-                      fmt::format("there is no tool {}; there are: {}", name, fmt::join(Names(), ", "))});
+    return malformed(
+        {ErrorCode::kNotFound, fmt::format("there is no tool {}; there are: {}", Excerpt(name, kMessageBytes),
+                                           fmt::join(Names(), ", "))});
   const auto read = ReadArguments(name, arguments);
   if (!read) return malformed(read.error());
   call.raw_input = *read;

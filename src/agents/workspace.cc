@@ -4,6 +4,10 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+#endif
 
 #include <algorithm>
 #include <cerrno>
@@ -36,6 +40,18 @@ ErrorCode CodeOf(int error) {
 
 std::unexpected<Error> SystemError(const fs::path& path, int error) {
   return Fail(CodeOf(error), fmt::format("{}: {}", path.string(), std::strerror(error)));
+}
+
+// Never waits for the other end of a pipe, and never follows a link that was put here, or on the way, after
+// the check.
+int OpenCanonical(const fs::path& path) {
+  constexpr int kFlags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+#ifdef __linux__
+  open_how how{.flags = kFlags, .mode = 0, .resolve = RESOLVE_NO_SYMLINKS};
+  const long opened = ::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how);
+  if (opened >= 0 || (errno != ENOSYS && errno != EPERM)) return static_cast<int>(opened);
+#endif
+  return ::open(path.c_str(), kFlags);  // an older kernel, or a sandbox that does not know the call
 }
 
 }  // namespace
@@ -96,18 +112,21 @@ std::string Workspace::Display(const fs::path& path) const {
 }
 
 Result<std::string> ReadTextFile(const ResolvedPath& file, std::uint64_t max_bytes) {
-  // Never waits for the other end of a pipe, and never follows a link that was put here after the check.
-  const int descriptor = ::open(file.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-  if (descriptor < 0) return SystemError(file.path, errno);
+  // Opening some devices does something: they are not even opened.
   struct stat status{};
+  if (::lstat(file.path.c_str(), &status) != 0) return SystemError(file.path, errno);
+  if (!S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode))
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("{}: {}", file.path.string(),
+                            S_ISDIR(status.st_mode) ? "a folder, not a file" : "not a file"));
+  const int descriptor = OpenCanonical(file.path);
+  if (descriptor < 0) return SystemError(file.path, errno);
   std::string text;
   Status good;
   if (::fstat(descriptor, &status) != 0) {
     good = SystemError(file.path, errno);
   } else if (!S_ISREG(status.st_mode)) {
-    good = Fail(ErrorCode::kInvalidArgument,
-                fmt::format("{}: {}", file.path.string(),
-                            S_ISDIR(status.st_mode) ? "a folder, not a file" : "not a file"));
+    good = Fail(ErrorCode::kInvalidArgument, fmt::format("{}: not a file", file.path.string()));
   } else if (static_cast<std::uint64_t>(status.st_size) > max_bytes) {
     good = Fail(ErrorCode::kOutOfRange, fmt::format("{}: {} bytes, more than the {} that are read",
                                                     file.path.string(), status.st_size, max_bytes));

@@ -174,7 +174,9 @@ TEST(Text, AnExcerptIsFitForATerminal) {
   EXPECT_EQ(Excerpt("a\x1b[31m\nb\x7f"), "a [31m b ");
   EXPECT_EQ(Excerpt("abcdef", 3), "abc…");
   EXPECT_EQ(Excerpt("abc", 3), "abc");
-  EXPECT_EQ(Excerpt("aé", 2), "a\uFFFD…");  // cut within a character
+  EXPECT_EQ(Excerpt("aé", 2), "a…");  // not within a character
+  EXPECT_EQ(Excerpt("a\U0001F600b", 4), "a…");
+  EXPECT_EQ(Excerpt("\x80\x80\x80\x80\x80\x80", 3).size(), 3U * 3 + 3);  // what is none has no boundary
 }
 
 TEST(Json, WhatTakesLongerThanItsSizeSaysIsRefused) {

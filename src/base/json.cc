@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/text.h"
+
 namespace gptoss {
 namespace {
 
@@ -48,7 +50,7 @@ Result<Json> ParseJson(std::string_view text) {
     // The library's text is "[json.exception.parse_error.101] parse error at line 1, column 5: ...".
     std::string_view what = e.what();
     if (const auto end = what.find("] "); end != std::string_view::npos) what.remove_prefix(end + 2);
-    return Fail(ErrorCode::kInvalidArgument, fmt::format("not valid JSON: {}", what));
+    return Fail(ErrorCode::kInvalidArgument, fmt::format("not valid JSON: {}", Excerpt(what, kMessageBytes)));
   }
 }
 

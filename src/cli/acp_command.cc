@@ -25,6 +25,8 @@
 #include "cli/version.h"
 #include "net/json_rpc.h"
 #include "platform/child_process.h"
+#include "platform/orphans.h"
+#include "sessions/keeping.h"
 #include "sessions/store.h"
 #include "settings/paths.h"
 
@@ -73,10 +75,17 @@ class Deadline {
   std::thread thread_;
 };
 
-Result<std::unique_ptr<SessionStore>> OpenStore(const Settings& settings) {
-  if (!settings.Bool("history.enabled")) return SessionStore::Open("");
-  GPTOSS_TRY(const std::filesystem::path state, StateDirectory());
-  GPTOSS_TRY(auto store, SessionStore::Open(state / "sessions.db"));
+// Whatever is on the disk: a client that starts us is answered.
+Result<KeptSessions> OpenSessions(const Settings& settings) {
+  if (!settings.Bool("history.enabled")) {
+    KeptSessions sessions;
+    GPTOSS_TRY(sessions.store, SessionStore::Open(""));
+    return sessions;
+  }
+  auto file = StateDirectory();
+  if (file) *file /= "sessions.db";
+  GPTOSS_TRY(KeptSessions sessions, OpenKeptSessions(file));
+  if (!sessions.trouble.empty()) Complain(sessions.trouble);
   const auto before = [](std::chrono::milliseconds age) {
     return (std::chrono::duration_cast<std::chrono::milliseconds>(
                 std::chrono::system_clock::now().time_since_epoch()) -
@@ -84,10 +93,10 @@ Result<std::unique_ptr<SessionStore>> OpenStore(const Settings& settings) {
         .count();
   };
   // Editors open sessions for every window; those that nobody wrote in are no history.
-  static_cast<void>(store->Prune(before(24h), true));
+  static_cast<void>(sessions.store->Prune(before(24h), true));
   const Duration keep = settings.Time("history.keep");
-  if (!keep.never) static_cast<void>(store->Prune(before(keep.length), false));
-  return store;
+  if (!keep.never) static_cast<void>(sessions.store->Prune(before(keep.length), false));
+  return sessions;
 }
 
 }  // namespace
@@ -95,22 +104,23 @@ Result<std::unique_ptr<SessionStore>> OpenStore(const Settings& settings) {
 Result<int> ServeAcp(const AgentModels& models, const Settings::Pointer& settings,
                      const std::function<void(agents::AgentRegistry&)>& add_agents) {
   Deadline deadline;  // outlives all that may take its time
-  GPTOSS_TRY(const std::unique_ptr<SessionStore> store, OpenStore(*settings));
+  GPTOSS_TRY(const KeptSessions sessions, OpenSessions(*settings));
   agents::AgentRegistry registry;
   registry.Add(agents::MakeGptOssAgent(
       *models.pool, {.version = Version(),
                      .max_calls = static_cast<int>(settings->Integer("agent.max_calls")),
                      .max_tokens = settings->IntegerIfSet("generation.max_tokens").value_or(0)}));
   if (add_agents) add_agents(registry);
-  agents::FaceOptions options{.version = Version(), .defaults = {}};
+  agents::FaceOptions options{.version = Version(), .defaults = {}, .trouble = sessions.trouble};
   options.defaults.model = models.selected;
   options.defaults.temperature = settings->Number("generation.temperature");
   if (const auto effort = harmony::ParseReasoningEffort(settings->Enum("generation.reasoning_effort")))
     options.defaults.effort = *effort;
 
   GPTOSS_TRY(const acp::PrivateStdio stdio, acp::TakeStdio());
+  AdoptOrphans();  // false: the system cannot, and what leaves its group outlives us
   net::RpcConnection connection(stdio.input, stdio.output, {.broken_output_ends = true});
-  agents::AcpFace face(connection, *store, registry, *models.pool, std::move(options));
+  agents::AcpFace face(connection, *sessions.store, registry, *models.pool, std::move(options));
   g_connection = &connection;
   ::signal(SIGTERM, OnStopSignal);
   ::signal(SIGINT, OnStopSignal);
@@ -119,8 +129,9 @@ Result<int> ServeAcp(const AgentModels& models, const Settings::Pointer& setting
   ::signal(SIGINT, SIG_DFL);
   g_connection = nullptr;
   const int exit_code = g_terminated ? 143 : 0;
-  deadline.Start(900ms, exit_code);
+  deadline.Start(700ms, exit_code);  // and 0.2 s for the last orphans
   face.Shutdown();
+  KillOrphans();
   connection.Close(200ms);
   if (!read) return std::unexpected(read.error());
   return exit_code;

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "base/text.h"
 #include "mcp/messages.h"
 #include "mcp/transport.h"
 
@@ -63,7 +64,7 @@ class ConnectedClient final : public Client {
 
 Result<std::unique_ptr<Client>> Client::Connect(const ServerConfig& config, const ClientOptions& options,
                                                 const CancelToken& cancel) {
-  const std::string where = fmt::format("MCP server '{}'", config.name);
+  const std::string where = fmt::format("MCP server '{}'", Excerpt(config.name, kMessageBytes));
   auto transport = config.url.empty() ? StartPipes(config) : OpenHttp(config);
   if (!transport) return std::unexpected(std::move(transport).error().Within(where));
   auto client = std::make_unique<ConnectedClient>(where, std::move(*transport), options);

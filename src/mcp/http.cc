@@ -2,10 +2,12 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <chrono>
 #include <mutex>
 #include <optional>
 #include <utility>
 
+#include "base/text.h"
 #include "mcp/event_stream.h"
 #include "mcp/transport.h"
 #include "net/http_client.h"
@@ -14,12 +16,15 @@
 namespace gptoss::mcp {
 namespace {
 
+// For what a server is told at the end: it must not keep us.
+constexpr auto kCourtesy = std::chrono::milliseconds(300);
 constexpr std::size_t kMaxBody = std::size_t{32} << 20;
 
 // Takes one answer, in whichever form it comes, until the reply to `id` is there.
 class ReplySink final : public net::HttpSink {
  public:
-  explicit ReplySink(std::int64_t id) : id_(id) {}
+  ReplySink(std::int64_t id, std::chrono::milliseconds patience)
+      : id_(id), deadline_(std::chrono::steady_clock::now() + patience) {}
 
   Status OnHead(const net::HttpHead& head) override {
     status_ = head.status;
@@ -30,6 +35,9 @@ class ReplySink final : public net::HttpSink {
     return {};
   }
   Status OnData(std::span<const std::byte> data) override {
+    // A server that says a little now and then is no answer either.
+    if (std::chrono::steady_clock::now() >= deadline_)
+      return Fail(ErrorCode::kDeadlineExceeded, "no answer in time");
     const std::string_view bytes(reinterpret_cast<const char*>(data.data()), data.size());
     if (streams_ && status_ < 300) {
       GPTOSS_CHECK_OK(events_.Push(bytes, [this](std::string_view event) { Message(event); }));
@@ -59,6 +67,7 @@ class ReplySink final : public net::HttpSink {
   }
 
   const std::int64_t id_;
+  const std::chrono::steady_clock::time_point deadline_;
   int status_ = 0;
   bool streams_ = false;
   EventStream events_;
@@ -76,7 +85,7 @@ class Http final : public Transport {
   ~Http() override {
     net::HttpRequest request = Request("DELETE", "");
     if (session_.empty()) return;
-    request.connect_timeout = request.idle_timeout = std::chrono::milliseconds(500);
+    request.connect_timeout = request.idle_timeout = kCourtesy;
     static_cast<void>(client_->Fetch(request, 1 << 16, {}));  // a courtesy; servers may refuse it
   }
   Http(const Http&) = delete;
@@ -88,7 +97,7 @@ class Http final : public Transport {
     const Json message{{"jsonrpc", "2.0"}, {"id", id}, {"method", method}, {"params", std::move(params)}};
     net::HttpRequest request = Request("POST", DumpJson(message));
     request.idle_timeout = patience;
-    ReplySink sink(id);
+    ReplySink sink(id, patience);
     const Status sent = client_->Stream(request, sink, cancel);
     sink.Finish();
     if (const auto& session = sink.session()) {
@@ -99,27 +108,23 @@ class Http final : public Transport {
       const net::RpcReply& answer = *reply;
       if (answer) return *answer;
       const net::RpcError& error = answer.error();
-      return Fail(ErrorCode::kInvalidArgument, fmt::format("{} (code {})", error.message, error.code));
+      return Fail(ErrorCode::kInvalidArgument,
+                  fmt::format("{} (code {})", Excerpt(error.message, kMessageBytes), error.code));
     }
     if (!sent) {
-      if (cancel.cancelled()) static_cast<void>(Tell("notifications/cancelled", Json{{"requestId", id}}));
+      if (cancel.cancelled())
+        static_cast<void>(Post("notifications/cancelled", Json{{"requestId", id}}, kCourtesy));
       return std::unexpected(sent.error());
     }
     if (sink.status() >= 300)
       return Fail(sink.status() == 401 || sink.status() == 403 ? ErrorCode::kPermissionDenied
                                                                : ErrorCode::kUnavailable,
-                  fmt::format("{} answered {} to {}", url_, sink.status(), method));
-    return Fail(ErrorCode::kDataLoss, fmt::format("{} did not answer {}", url_, method));
+                  fmt::format("{} answered {} to {}", Excerpt(url_, kMessageBytes), sink.status(), method));
+    return Fail(ErrorCode::kDataLoss,
+                fmt::format("{} did not answer {}", Excerpt(url_, kMessageBytes), method));
   }
   Status Tell(std::string_view method, Json params) override {
-    const Json message{{"jsonrpc", "2.0"}, {"method", method}, {"params", std::move(params)}};
-    net::HttpRequest request = Request("POST", DumpJson(message));
-    request.idle_timeout = std::chrono::milliseconds(5000);
-    GPTOSS_TRY(const net::HttpResponse response, client_->Fetch(request, 1 << 20, {}));
-    if (response.head.status >= 300)
-      return Fail(ErrorCode::kUnavailable,
-                  fmt::format("{} answered {} to {}", url_, response.head.status, method));
-    return {};
+    return Post(method, std::move(params), std::chrono::milliseconds(5000));
   }
   void Agreed(const std::string& protocol_version) override {
     std::lock_guard lock(mutex_);
@@ -127,6 +132,16 @@ class Http final : public Transport {
   }
 
  private:
+  Status Post(std::string_view method, Json params, std::chrono::milliseconds patience) {
+    const Json message{{"jsonrpc", "2.0"}, {"method", method}, {"params", std::move(params)}};
+    net::HttpRequest request = Request("POST", DumpJson(message));
+    request.connect_timeout = request.idle_timeout = patience;
+    GPTOSS_TRY(const net::HttpResponse response, client_->Fetch(request, 1 << 20, {}));
+    if (response.head.status >= 300)
+      return Fail(ErrorCode::kUnavailable, fmt::format("{} answered {} to {}", Excerpt(url_, kMessageBytes),
+                                                       response.head.status, method));
+    return {};
+  }
   net::HttpRequest Request(std::string method, std::string body) {
     net::HttpRequest request{
         .method = std::move(method), .url = url_, .headers = headers_, .body = std::move(body)};

@@ -6,6 +6,8 @@
 #include <array>
 #include <utility>
 
+#include "base/text.h"
+
 namespace gptoss::mcp {
 namespace {
 
@@ -20,11 +22,12 @@ void AppendBlock(const Json& block, std::string& text) {
     piece = TextOf(block, "text");
   } else if (type == "resource" && block.contains("resource")) {
     piece = TextOf(block["resource"], "text");
-    if (piece.empty()) piece = fmt::format("[resource {}]", TextOf(block["resource"], "uri"));
+    if (piece.empty())
+      piece = fmt::format("[resource {}]", Excerpt(TextOf(block["resource"], "uri"), kMessageBytes));
   } else if (type == "resource_link") {
-    piece = fmt::format("[resource {}]", TextOf(block, "uri"));
+    piece = fmt::format("[resource {}]", Excerpt(TextOf(block, "uri"), kMessageBytes));
   } else {
-    piece = fmt::format("[{}, not shown]", type.empty() ? "content" : type);
+    piece = fmt::format("[{}, not shown]", type.empty() ? "content" : Excerpt(type, kMessageBytes));
   }
   if (!text.empty() && text.back() != '\n') text += '\n';
   text += piece;
@@ -42,8 +45,8 @@ Result<std::string> ReadInitializeResult(const Json& result) {
   std::string version = TextOf(result, "protocolVersion");
   if (version.empty()) return Fail(ErrorCode::kDataLoss, "it answered initialize without a protocolVersion");
   if (std::ranges::find(kSpoken, version) == kSpoken.end())
-    return Fail(ErrorCode::kUnsupported,
-                fmt::format("it speaks version {} of MCP, which is not known here", version));
+    return Fail(ErrorCode::kUnsupported, fmt::format("it speaks version {} of MCP, which is not known here",
+                                                     Excerpt(version, kMessageBytes)));
   return version;
 }
 

@@ -3,14 +3,13 @@
 #include <signal.h>
 
 #include <atomic>
-#include <condition_variable>
-#include <mutex>
-#include <optional>
 #include <thread>
 #include <utility>
 
+#include "base/text.h"
 #include "mcp/transport.h"
 #include "net/json_rpc.h"
+#include "net/rpc_question.h"
 #include "platform/child_process.h"
 #include "platform/output_tail.h"
 #include "platform/system.h"
@@ -19,7 +18,6 @@ namespace gptoss::mcp {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr int kAbandoned = -32800;
 
 class Pipes final : public Transport {
  public:
@@ -44,42 +42,24 @@ class Pipes final : public Transport {
 
   Result<Json> Ask(std::string_view method, Json params, std::chrono::milliseconds patience,
                    const CancelToken& cancel) override {
-    struct Waiting {
-      std::mutex mutex;
-      std::condition_variable came;
-      std::optional<net::RpcReply> reply;
-    };
-    const auto waiting = std::make_shared<Waiting>();
-    const std::int64_t call = connection_.Call(method, std::move(params), [waiting](net::RpcReply reply) {
-      {
-        std::lock_guard lock(waiting->mutex);
-        waiting->reply = std::move(reply);
-      }
-      waiting->came.notify_all();
-    });
-    const auto deadline = std::chrono::steady_clock::now() + patience;
-    bool late = false;
-    std::unique_lock lock(waiting->mutex);
-    while (!waiting->came.wait_for(lock, 20ms, [&] { return waiting->reply.has_value(); })) {
-      late = std::chrono::steady_clock::now() >= deadline;
-      if (!late && !cancel.cancelled()) continue;
-      lock.unlock();
-      if (connection_.Abandon(call, kAbandoned, "abandoned"))
-        connection_.Notify("notifications/cancelled", Json{{"requestId", call}}, false);
-      lock.lock();
-    }
-    net::RpcReply reply = std::move(waiting->reply).value_or(std::unexpected(net::RpcError{}));
-    if (reply) return std::move(*reply);
-    const net::RpcError& error = reply.error();
-    if (error.code == kAbandoned && late)
+    const net::RpcQuestion question(connection_, method, std::move(params),
+                                    {.cancel = cancel, .until = std::chrono::steady_clock::now() + patience});
+    const auto end = question.WaitFor(patience, cancel);
+    if (end != net::RpcQuestion::End::kAnswered && question.GiveUp()) {
+      connection_.Notify("notifications/cancelled", Json{{"requestId", question.id()}}, net::kAtOnce);
+      if (end == net::RpcQuestion::End::kCancelled) return Fail(ErrorCode::kCancelled, "cancelled");
       return Fail(ErrorCode::kDeadlineExceeded,
                   fmt::format("no answer to {} within {} s", method, patience.count() / 1000));
-    if (error.code == kAbandoned) return Fail(ErrorCode::kCancelled, "cancelled");
+    }
+    net::RpcReply reply = question.Take();
+    if (reply) return std::move(*reply);
     if (ended_) return Fail(ErrorCode::kUnavailable, fmt::format("the server has ended{}", LastWords()));
-    return Fail(ErrorCode::kInvalidArgument, fmt::format("{} (code {})", error.message, error.code));
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("{} (code {})", Excerpt(reply.error().message, kMessageBytes), reply.error().code));
   }
   Status Tell(std::string_view method, Json params) override {
-    connection_.Notify(method, std::move(params), false);
+    connection_.Notify(method, std::move(params), net::kAtOnce);
     return {};
   }
   void Agreed(const std::string&) override {}
@@ -101,7 +81,7 @@ class Pipes final : public Transport {
   }
   std::string LastWords() const {
     const std::string line = errors_.LastLine();
-    return line.empty() ? "" : ": " + line;
+    return line.empty() ? "" : ": " + Excerpt(line, kMessageBytes);
   }
 
   std::unique_ptr<ChildProcess> child_;

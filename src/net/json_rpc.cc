@@ -18,6 +18,13 @@ namespace gptoss::net {
 namespace {
 
 constexpr int kConnectionClosed = -32603;
+constexpr auto kLook = std::chrono::milliseconds(20);             // so often the cancel token is looked at
+constexpr auto kHungUpPatience = std::chrono::milliseconds(100);  // for a reader that has ended its input
+#ifdef POLLRDHUP
+constexpr short kHungUp = POLLRDHUP;  // one half of a socket is closed
+#else
+constexpr short kHungUp = 0;
+#endif
 
 bool GoodId(const Json& id) { return id.is_number_integer() || id.is_string() || id.is_null(); }
 
@@ -108,14 +115,19 @@ RpcConnection::~RpcConnection() {
 
 Status RpcConnection::Run(const RpcHandlers& handlers, const std::function<void()>& on_end) {
   LineSplitter lines(options_.max_line_bytes);
-  const LineSplitter::OnLine on_line = [&](std::string_view line) { Dispatch(line, handlers); };
+  bool heard = true;
+  const LineSplitter::OnLine on_line = [&](std::string_view line) {
+    heard = heard && WaitForRoom();
+    if (heard) Dispatch(line, handlers);
+  };
   std::vector<char> buffer(std::size_t{64} << 10);
   Status status;
-  while (!stop_ && status) {
+  while (!stop_ && heard && status) {
     pollfd wanted[2] = {{.fd = read_, .events = POLLIN, .revents = 0},
                         {.fd = wake_[0], .events = POLLIN, .revents = 0}};
     if (::poll(wanted, 2, -1) < 0 && errno != EINTR) break;
     if (stop_) break;
+    if (wanted[1].revents != 0) DrainWake();
     if ((wanted[0].revents & (POLLIN | POLLHUP | POLLERR | POLLNVAL)) == 0) continue;
     const ssize_t got = ::read(read_, buffer.data(), buffer.size());
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
@@ -128,6 +140,37 @@ Status RpcConnection::Run(const RpcHandlers& handlers, const std::function<void(
   if (on_end) on_end();
   FailCalls();
   return status;
+}
+
+// False: nothing more is to be read.
+bool RpcConnection::WaitForRoom() {
+  while (!stop_) {
+    std::size_t queued = 0;
+    {
+      std::lock_guard lock(mutex_);
+      queued = queued_bytes_;
+      reader_waits_ = queued >= options_.max_unread_bytes && !broken_;
+      if (!reader_waits_) return true;
+    }
+    // The end of the input is seen without reading what comes before it.
+    pollfd wanted[2] = {{.fd = read_, .events = kHungUp, .revents = 0},
+                        {.fd = wake_[0], .events = POLLIN, .revents = 0}};
+    if (::poll(wanted, 2, -1) < 0 && errno != EINTR) return false;
+    if (wanted[1].revents != 0) DrainWake();
+    if (wanted[0].revents != 0 && !stop_ && !Drains(queued)) return false;
+  }
+  return false;
+}
+
+// Whether somebody still reads what is written.
+bool RpcConnection::Drains(std::size_t queued) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, kHungUpPatience, [&] { return queued_bytes_ < queued || closed_; });
+}
+
+void RpcConnection::DrainWake() const {
+  char bytes[64];
+  while (::read(wake_[0], bytes, sizeof bytes) > 0) continue;
 }
 
 void RpcConnection::Dispatch(std::string_view line, const RpcHandlers& handlers) {
@@ -166,17 +209,18 @@ void RpcConnection::Reply(const Json& id, const RpcReply& reply) {
     line["error"] = Json{{"code", reply.error().code}, {"message", reply.error().message}};
     if (!reply.error().data.is_null()) line["error"]["data"] = reply.error().data;
   }
-  Enqueue(DumpJson(line), false);
+  Enqueue(DumpJson(line), kAtOnce);
 }
 
-void RpcConnection::Notify(std::string_view method, Json params, bool wait) {
+void RpcConnection::Notify(std::string_view method, Json params, const RpcPace& pace) {
   Json line = Envelope();
   line["method"] = method;
   line["params"] = std::move(params);
-  Enqueue(DumpJson(line), wait);
+  Enqueue(DumpJson(line), pace);
 }
 
-std::int64_t RpcConnection::Call(std::string_view method, Json params, OnReply on_reply, bool wait) {
+std::int64_t RpcConnection::Call(std::string_view method, Json params, OnReply on_reply,
+                                 const RpcPace& pace) {
   std::int64_t id = 0;
   bool open = false;
   {
@@ -194,7 +238,7 @@ std::int64_t RpcConnection::Call(std::string_view method, Json params, OnReply o
   line["id"] = id;
   line["method"] = method;
   line["params"] = std::move(params);
-  Enqueue(DumpJson(line), wait);
+  if (!Enqueue(DumpJson(line), pace)) Abandon(id, kRpcInternalError, "it does not read what it is sent");
   return id;
 }
 
@@ -224,17 +268,21 @@ void RpcConnection::FailCalls() {
   }
 }
 
-void RpcConnection::Enqueue(std::string line, bool wait) {
+// False: it could not be said in time.
+bool RpcConnection::Enqueue(std::string line, const RpcPace& pace) {
   line += '\n';
   std::unique_lock lock(mutex_);
-  if (wait) {
-    changed_.wait(lock, [&] { return closed_ || broken_ || queued_bytes_ < options_.max_queued_bytes; });
+  const auto full = [&] { return !closed_ && !broken_ && queued_bytes_ >= options_.max_queued_bytes; };
+  while (pace.wait && full() && !pace.cancel.cancelled()) {
+    if (pace.until && std::chrono::steady_clock::now() >= *pace.until) return false;
+    changed_.wait_for(lock, kLook);
   }
-  if (closed_ || broken_) return;
+  if (closed_ || broken_) return true;
   queued_bytes_ += line.size();
   queue_.push_back(std::move(line));
   lock.unlock();
   changed_.notify_all();
+  return true;
 }
 
 void RpcConnection::WriteLoop() {
@@ -256,6 +304,11 @@ void RpcConnection::WriteLoop() {
       queue_.clear();
       queued_bytes_ = 0;
       if (options_.broken_output_ends) StopReading();
+    }
+    // Not at the first free byte: it would stop again at the next answer.
+    if (reader_waits_ && (broken_ || queued_bytes_ <= options_.max_unread_bytes / 2)) {
+      reader_waits_ = false;
+      Wake();
     }
     changed_.notify_all();
   }
@@ -281,10 +334,14 @@ bool RpcConnection::WriteAll(std::string_view bytes) {
   return true;
 }
 
-void RpcConnection::StopReading() {
-  stop_ = true;
+void RpcConnection::Wake() const {
   const char byte = 0;
   if (::write(wake_[1], &byte, 1) < 0) return;  // full: it is awake anyhow
+}
+
+void RpcConnection::StopReading() {
+  stop_ = true;
+  Wake();
 }
 
 void RpcConnection::Close(std::chrono::milliseconds drain) {

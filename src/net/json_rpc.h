@@ -16,6 +16,7 @@
 #include <string_view>
 #include <thread>
 
+#include "base/cancel.h"
 #include "base/error.h"
 #include "base/json.h"
 
@@ -52,11 +53,23 @@ struct RpcHandlers {
 
 struct RpcOptions {
   std::size_t max_line_bytes = std::size_t{32} << 20;
-  std::size_t max_queued_bytes = std::size_t{16} << 20;  // of Notify and Call; replies never wait
+  // From here on Notify and Call wait; replies never do.
+  std::size_t max_queued_bytes = std::size_t{4} << 20;
+  // From here on nothing is read: who asks and does not read the answers is not listened to until it does.
+  // Beyond the other, so that a cancel still comes through while a turn waits.
+  std::size_t max_unread_bytes = std::size_t{16} << 20;
   bool answer_noise = true;  // a line that is no JSON is answered with an error; false: passed over
   // Nobody reads what is written any more: the same as the end of the input. false: what still comes is read.
   bool broken_output_ends = false;
 };
+
+// How long a message waits while too much is queued: that is how a slow reader slows down who writes.
+struct RpcPace {
+  bool wait = true;    // false: for the thread of Run, which never waits
+  CancelToken cancel;  // ends the wait; it is queued all the same: there is little left to say
+  std::optional<std::chrono::steady_clock::time_point> until;  // ends the wait, and it is not said
+};
+inline const RpcPace kAtOnce{.wait = false};
 
 // Safe from any thread, but for Run. The descriptors stay the caller's and must outlive it.
 class RpcConnection {
@@ -67,18 +80,18 @@ class RpcConnection {
   RpcConnection& operator=(const RpcConnection&) = delete;
 
   // Reads until the input ends, the connection is closed or a line is too long (kOutOfRange); then `on_end`
-  // is called (it may be empty), and every call that waits is answered with an error.
+  // is called (it may be empty), and every call that waits is answered with an error. While more than
+  // max_unread_bytes wait to be written nothing is read; if the input ends then and none of it goes within
+  // 0.1 s, that is the end too.
   Status Run(const RpcHandlers& handlers, const std::function<void()>& on_end = {});
 
   // In the order of these calls on the wire. Nothing happens after Close.
   void Reply(const Json& id, const RpcReply& reply);
-  // Waits while too much is queued: that is how a slow reader slows down who writes. `wait` false: for the
-  // thread of Run, which never waits.
-  void Notify(std::string_view method, Json params, bool wait = true);
+  void Notify(std::string_view method, Json params, const RpcPace& pace = {});
 
-  // `on_reply` is called exactly once, on the thread of Run or inside Close or Abandon. `wait` as for Notify.
+  // `on_reply` is called exactly once: on the thread of Run, or inside this, Close or Abandon.
   using OnReply = std::function<void(RpcReply)>;
-  std::int64_t Call(std::string_view method, Json params, OnReply on_reply, bool wait = true);
+  std::int64_t Call(std::string_view method, Json params, OnReply on_reply, const RpcPace& pace = {});
   // Answers a call that waits with an error of this code; false: it was answered already.
   bool Abandon(std::int64_t call, int code, std::string_view message);
 
@@ -90,7 +103,11 @@ class RpcConnection {
 
  private:
   void Dispatch(std::string_view line, const RpcHandlers& handlers);
-  void Enqueue(std::string line, bool wait);
+  bool WaitForRoom();
+  bool Drains(std::size_t queued);
+  void Wake() const;
+  void DrainWake() const;
+  bool Enqueue(std::string line, const RpcPace& pace);
   void WriteLoop();
   bool WriteAll(std::string_view bytes);
   void FailCalls();
@@ -103,7 +120,7 @@ class RpcConnection {
   std::condition_variable changed_;
   std::deque<std::string> queue_;
   std::size_t queued_bytes_ = 0;
-  bool writing_ = false, closed_ = false;
+  bool writing_ = false, closed_ = false, reader_waits_ = false;
   std::map<std::int64_t, OnReply> calls_;
   std::int64_t next_call_ = 1;
   std::thread writer_;

@@ -5,9 +5,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <functional>
 #include <future>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "net/line_splitter.h"
@@ -181,6 +184,147 @@ TEST(RpcConnection, ClosesWhileTheReaderIsStuck) {
   writer.join();
   EXPECT_EQ(sent, 100);
   for (const int end : {ends[0], ends[1], input[0], input[1]}) ::close(end);
+}
+
+// One end of a connection that runs; its other end is the test's, which may read or not.
+class Bare {
+ public:
+  explicit Bare(RpcOptions options, RpcHandlers handlers = {}) {
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends_), 0);
+    ::fcntl(ends_[1], F_SETFL, O_NONBLOCK);
+    connection_ = std::make_unique<RpcConnection>(ends_[0], ends_[0], options);
+    if (!handlers.on_request) {
+      handlers.on_request = [this](Json id, std::string, Json) {
+        ++asked_;
+        connection_->Reply(id, Json(std::string(1000, 'r')));
+      };
+    }
+    if (!handlers.on_notification) handlers.on_notification = [this](std::string, Json) { ++told_; };
+    thread_ = std::thread([this, handlers] {
+      EXPECT_TRUE(connection_->Run(handlers));
+      ended_ = true;
+    });
+  }
+  ~Bare() {
+    connection_->Close();
+    thread_.join();
+    CloseOurs();
+    ::close(ends_[0]);
+  }
+  void CloseOurs() {
+    if (ends_[1] >= 0) ::close(ends_[1]);
+    ends_[1] = -1;
+  }
+  void EndInput() { ::shutdown(ends_[1], SHUT_WR); }
+  // Requests until the other side takes no more; how many whole ones went.
+  int Flood() {
+    const std::string line = R"({"jsonrpc":"2.0","id":1,"method":"ask"})"
+                             "\n";
+    for (int idle = 0; idle < 40;) {
+      const std::string_view rest = std::string_view(line).substr(at_);
+      const ssize_t put = ::send(ends_[1], rest.data(), rest.size(), MSG_NOSIGNAL);
+      if (put <= 0) {
+        ++idle;
+        std::this_thread::sleep_for(5ms);
+        continue;
+      }
+      idle = 0;
+      at_ += static_cast<std::size_t>(put);
+      if (at_ < line.size()) continue;
+      at_ = 0;
+      ++sent_;
+    }
+    return sent_;
+  }
+  std::size_t ReadSome() {
+    char buffer[1 << 16];
+    const ssize_t got = ::read(ends_[1], buffer, sizeof buffer);
+    return got > 0 ? static_cast<std::size_t>(got) : 0;
+  }
+  bool Until(const std::function<bool()>& look) {
+    for (int i = 0; i < 6000; ++i) {
+      if (look()) return true;
+      std::this_thread::sleep_for(5ms);
+    }
+    return false;
+  }
+  RpcConnection& connection() { return *connection_; }
+  int asked() const { return asked_; }
+  int told() const { return told_; }
+  bool ended() const { return ended_; }
+
+ private:
+  int ends_[2] = {-1, -1};
+  std::unique_ptr<RpcConnection> connection_;
+  std::thread thread_;
+  std::atomic<int> asked_{0}, told_{0};
+  std::atomic<bool> ended_{false};
+  std::size_t at_ = 0;
+  int sent_ = 0;
+};
+
+// 16 KiB of answers at most, and what the system holds: not one answer for every question.
+TEST(RpcConnection, WhoAsksAndDoesNotReadIsNotListenedTo) {
+  Bare bare({.max_unread_bytes = 1 << 14});
+  const int sent = bare.Flood();
+  const int asked = bare.asked();
+  EXPECT_LT(asked, sent);
+  EXPECT_LT(asked, 2000);
+  EXPECT_TRUE(bare.Until([&] {  // and is again when it reads
+    bare.ReadSome();
+    return bare.asked() >= sent;
+  }));
+  EXPECT_FALSE(bare.ended());
+}
+
+TEST(RpcConnection, TheEndOfTheInputIsSeenWhileNothingIsRead) {
+  for (const bool half : {true, false}) {
+    Bare bare({.max_unread_bytes = 1 << 14});
+    bare.Flood();
+    if (half) {
+      bare.EndInput();
+    } else {
+      bare.CloseOurs();
+    }
+    EXPECT_TRUE(bare.Until([&] { return bare.ended(); }));
+  }
+}
+
+TEST(RpcConnection, WhatCameBeforeTheEndIsAnsweredToWhoReads) {
+  Bare bare({.max_unread_bytes = 1 << 14});
+  const int sent = bare.Flood();
+  EXPECT_LT(bare.asked(), sent);
+  bare.EndInput();
+  std::thread reader([&] {
+    while (!bare.ended()) {
+      if (bare.ReadSome() == 0) std::this_thread::sleep_for(1ms);
+    }
+  });
+  reader.join();
+  EXPECT_GE(bare.asked(), sent);
+}
+
+TEST(RpcConnection, ACancelComesThroughWhileUpdatesWait) {
+  Bare bare({.max_queued_bytes = 1 << 14, .max_unread_bytes = 1 << 20});
+  CancelSource cancel;
+  std::atomic<int> said{0};
+  std::thread turn([&] {
+    while (!cancel.cancelled()) {
+      bare.connection().Notify("update", {{"text", std::string(1000, 'u')}}, {.cancel = cancel.token()});
+      ++said;
+    }
+    bare.connection().Notify("last", {}, {.cancel = cancel.token()});
+  });
+  int before = -1;
+  EXPECT_TRUE(bare.Until([&] {  // it waits
+    std::this_thread::sleep_for(20ms);
+    return std::exchange(before, said.load()) == said;
+  }));
+  EXPECT_LT(said, 2000);
+  bare.Flood();  // what is small is still heard
+  EXPECT_GT(bare.asked(), 0);
+  cancel.Cancel();
+  turn.join();
 }
 
 TEST(RpcConnection, NoiseIsAnsweredAndTheSessionSurvives) {

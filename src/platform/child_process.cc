@@ -9,12 +9,15 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <mutex>
 #include <set>
 #include <string_view>
 #include <thread>
+
+#include "platform/orphans.h"
 
 extern char** environ;
 
@@ -53,6 +56,13 @@ std::vector<std::string> Environment(const ChildOptions& options) {
   }
   for (const auto& [name, value] : options.environment) all.push_back(name + "=" + value);
   return all;
+}
+
+// No other process has it, nor any other child of this one.
+std::string NewMark() {
+  static std::atomic<std::uint64_t> next{1};
+  return fmt::format("{}.{}.{}", ::getpid(), std::chrono::steady_clock::now().time_since_epoch().count(),
+                     next++);
 }
 
 std::vector<char*> Pointers(std::vector<std::string>& texts) {
@@ -124,9 +134,10 @@ struct Ends {
   }
 };
 
-// Groups whose leaders are not reaped yet.
-std::mutex& GroupsMutex() {
-  static std::mutex mutex;
+// Groups whose leaders are not reaped yet. Held while one is started, too: a child that nobody knows yet
+// looks like an orphan.
+std::timed_mutex& GroupsMutex() {
+  static std::timed_mutex mutex;
   return mutex;
 }
 std::set<pid_t>& Groups() {
@@ -137,8 +148,16 @@ std::set<pid_t>& Groups() {
 }  // namespace
 
 void KillAllChildren() {
-  std::lock_guard lock(GroupsMutex());
+  // A start may hang, on a disk that is gone: then there is nothing more to be done.
+  const std::unique_lock lock(GroupsMutex(), std::chrono::milliseconds(100));
+  if (!lock.owns_lock()) return;
   for (const pid_t group : Groups()) ::kill(-group, SIGKILL);
+  EndOrphans("", [](pid_t pid) { return Groups().contains(pid); });
+}
+
+void KillOrphans() {
+  std::lock_guard lock(GroupsMutex());
+  EndOrphans("", [](pid_t pid) { return Groups().contains(pid); });
 }
 
 Result<std::unique_ptr<ChildProcess>> ChildProcess::Start(const ChildOptions& options) {
@@ -172,20 +191,26 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::Start(const ChildOptions& op
   }
   if (!options.folder.empty()) plan.Folder(options.folder);
   std::vector<std::string> arguments = options.argv, environment = Environment(options);
+  std::string mark;
+  if (AdoptsOrphans()) {
+    mark = NewMark();
+    environment.push_back(fmt::format("{}={}", kOrphanMark, mark));
+  }
   const std::vector<char*> argv = Pointers(arguments), envp = Pointers(environment);
   pid_t pid = -1;
-  const int error =
-      ::posix_spawnp(&pid, argv[0], plan.actions(), plan.attributes(), argv.data(), envp.data());
+  int error = 0;
+  {
+    std::lock_guard lock(GroupsMutex());
+    error = ::posix_spawnp(&pid, argv[0], plan.actions(), plan.attributes(), argv.data(), envp.data());
+    if (error == 0) Groups().insert(pid);
+  }
   if (error != 0)
     return Fail(CodeOf(error),
                 fmt::format("cannot start '{}'{}: {}", options.argv.front(),
                             options.folder.empty() ? "" : " in " + options.folder, std::strerror(error)));
   std::unique_ptr<ChildProcess> child(new ChildProcess());
   child->pid_ = pid;
-  {
-    std::lock_guard lock(GroupsMutex());
-    Groups().insert(pid);
-  }
+  child->mark_ = std::move(mark);
   child->input_ = std::exchange(ends.in[1], -1);
   child->output_ = std::exchange(ends.out[0], -1);
   child->errors_ = std::exchange(ends.err[0], -1);
@@ -228,13 +253,18 @@ ChildExit ChildProcess::KillGroup() {
 }
 
 ChildExit ChildProcess::Reap() {
-  {
-    std::lock_guard lock(GroupsMutex());
-    Groups().erase(pid_);
-  }
   int status = 0;
   pid_t got = -1;
-  while ((got = ::waitpid(pid_, &status, 0)) < 0 && errno == EINTR) continue;
+  // Known until it is reaped, so that nobody else does that; its number is not taken again before it is
+  // forgotten.
+  siginfo_t info{};
+  while (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOWAIT) < 0 && errno == EINTR) continue;
+  {
+    std::lock_guard lock(GroupsMutex());
+    while ((got = ::waitpid(pid_, &status, 0)) < 0 && errno == EINTR) continue;
+    Groups().erase(pid_);
+    if (!mark_.empty()) EndOrphans(mark_, [](pid_t pid) { return Groups().contains(pid); });
+  }
   ChildExit exit;
   if (got == pid_ && WIFSIGNALED(status)) {
     exit.signal = WTERMSIG(status);

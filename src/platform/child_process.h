@@ -1,4 +1,5 @@
-// Programs that we start: each in a process group of its own, which goes as a whole.
+// Programs that we start: each in a process group of its own, which goes as a whole (see orphans.h for what
+// leaves it).
 #pragma once
 
 #include <sys/types.h>
@@ -49,18 +50,22 @@ class ChildProcess {
   std::optional<ChildExit> WaitFor(std::chrono::milliseconds patience);
   // A signal to the whole group, if the program has not been waited for yet.
   void SignalGroup(int signal);
-  // SIGKILL to the group, and waits for the program: nothing of the group runs when this returns.
+  // SIGKILL to the group, and waits for the program: nothing of the group runs when this returns, nor, where
+  // orphans are adopted, what left the group with the environment that it was given.
   ChildExit KillGroup();
 
  private:
   ChildProcess() = default;
   ChildExit Reap();
   pid_t pid_ = -1;
+  std::string mark_;  // in its environment, to know its orphans by; "": none
   int input_ = -1, output_ = -1, errors_ = -1;
   std::optional<ChildExit> exit_;
 };
 
-// For a program that must leave now: SIGKILL to the groups of all children that live.
+// For a program that must leave now: SIGKILL to the groups of all children that live, and to adopted orphans.
 void KillAllChildren();
+// At a program's end, when no ChildProcess is left: SIGKILL to every orphan that was adopted.
+void KillOrphans();
 
 }  // namespace gptoss

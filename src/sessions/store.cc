@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "sessions/statement.h"
 #include "sessions/token_blob.h"
 
@@ -18,6 +19,9 @@ namespace {
 
 constexpr int kSchema = 2;
 constexpr int kBusyMs = 5000;
+constexpr int kOpenBusyMs = 2000;  // a client waits for its first answer
+// A file of this size is looked through in 0.1 s; larger ones show their damage where it is met.
+constexpr std::uintmax_t kCheckedBytes = 32 << 20;
 constexpr const char* kTables = R"(
 CREATE TABLE IF NOT EXISTS sessions (
   id TEXT PRIMARY KEY, folder TEXT NOT NULL, more_folders TEXT NOT NULL, title TEXT NOT NULL, mode TEXT NOT NULL,
@@ -37,6 +41,12 @@ CREATE TABLE IF NOT EXISTS defaults (key TEXT PRIMARY KEY, value TEXT NOT NULL) 
 // From schema 1 to 2, and so on. An empty file gets the newest at once.
 constexpr const char* kUpgrades[] = {"ALTER TABLE messages ADD COLUMN ids BLOB"};
 static_assert(std::size(kUpgrades) == kSchema - 1);
+// What every call relies on.
+constexpr const char* kProbes[] = {
+    "SELECT id, folder, more_folders, title, mode, options, created, updated, context_used, context_size, "
+    "turn_open FROM sessions",
+    "SELECT session, number, item FROM transcript", "SELECT session, number, message, ids FROM messages",
+    "SELECT project, rule FROM permissions", "SELECT key, value FROM defaults"};
 constexpr std::string_view kColumns =
     "id, folder, more_folders, title, mode, options, created, updated, context_used, context_size, turn_open";
 
@@ -141,14 +151,26 @@ Result<std::unique_ptr<SessionStore>> SessionStore::Open(const std::filesystem::
 }
 
 Status SessionStore::Prepare() {
+  sqlite3_busy_timeout(database_, kOpenBusyMs);
+  Status ready = MakeReady();
+  if (ready) ready = Check();
+  // Closing would clean up its log: files that are none of ours are left as they are.
+  if (!ready) sqlite3_db_config(database_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   sqlite3_busy_timeout(database_, kBusyMs);
+  return ready;
+}
+
+Status SessionStore::MakeReady() {
   GPTOSS_CHECK_OK(Execute("PRAGMA journal_mode=WAL"));
   // In WAL mode this survives every death of a process; only a machine's may cost the last transactions.
   GPTOSS_CHECK_OK(Execute("PRAGMA synchronous=NORMAL"));
+  if (sqlite3_db_readonly(database_, "main") == 1)
+    return Fail(ErrorCode::kPermissionDenied, fmt::format("{} may not be written to", name_));
   GPTOSS_TRY(const std::int64_t version, Version());
   if (version > kSchema)
     return Fail(ErrorCode::kUnsupported,
                 fmt::format("{} was written by a newer gptoss; update this one", name_));
+  if (version < 0) return Fail(ErrorCode::kDataLoss, fmt::format("{}: its version is {}", name_, version));
   if (version == kSchema) return {};
   GPTOSS_CHECK_OK(Execute("BEGIN IMMEDIATE"));
   const Status made = Upgrade();
@@ -157,6 +179,23 @@ Status SessionStore::Prepare() {
     return made;
   }
   return Execute("COMMIT");
+}
+
+// That it is a store of ours, and whole as far as that can be seen at once.
+Status SessionStore::Check() {
+  for (const char* sql : kProbes) {
+    const Statement probe(database_, sql);
+    if (!probe.ok())
+      return Fail(ErrorCode::kDataLoss, fmt::format("{}: {}", name_, sqlite3_errmsg(database_)));
+  }
+  std::error_code none;
+  if (const std::uintmax_t size = std::filesystem::file_size(name_, none); none || size > kCheckedBytes)
+    return {};
+  Statement check(database_, "PRAGMA quick_check(1)");
+  if (!check.Step()) return std::unexpected(Failure());
+  if (const std::string found = check.Text(0); found != "ok")
+    return Fail(ErrorCode::kDataLoss, fmt::format("{}: {}", name_, found));
+  return {};
 }
 
 Result<std::int64_t> SessionStore::Version() {
@@ -199,7 +238,7 @@ Result<StoredSession> SessionStore::Find(std::string_view id) {
   query.Bind(id);
   if (query.Step()) return ReadRow(query);
   if (!query.ok()) return std::unexpected(Failure());
-  return Fail(ErrorCode::kNotFound, fmt::format("there is no session {}", id));
+  return Fail(ErrorCode::kNotFound, fmt::format("there is no session {}", Excerpt(id, kMessageBytes)));
 }
 
 Status SessionStore::Update(const StoredSession& session, bool touch) {

@@ -44,7 +44,9 @@ struct SessionPage {
 // (disk full).
 class SessionStore {
  public:
-  // Makes the file and its folders (private to the user) where they are missing. "": in memory only.
+  // Makes the file and its folders (private to the user) where they are missing. "": in memory only. A file
+  // of up to 32 MiB is looked through for damage. kPermissionDenied: it cannot be written. kUnsupported: a
+  // newer gptoss wrote it.
   static Result<std::unique_ptr<SessionStore>> Open(const std::filesystem::path& file);
   ~SessionStore();
   SessionStore(const SessionStore&) = delete;
@@ -86,6 +88,8 @@ class SessionStore {
     bool operator==(const MessageRow&) const = default;
   };
   Status Prepare();
+  Status MakeReady();
+  Status Check();
   Result<std::int64_t> Version();
   Status Upgrade();
   Result<std::vector<MessageRow>> Messages(std::string_view id);  // with mutex_ held

@@ -21,8 +21,10 @@ namespace gptoss::agents {
 // One session's. Safe from any thread; the connection must outlive it, and what it opened too.
 class ClientCalls {
  public:
-  ClientCalls(acp::Connection& connection, std::string session)
-      : connection_(connection), session_(std::move(session)) {}
+  // `patience`: for what no person does; people are waited for.
+  ClientCalls(acp::Connection& connection, std::string session,
+              std::chrono::milliseconds patience = std::chrono::seconds(10))
+      : connection_(connection), session_(std::move(session)), patience_(patience) {}
 
   // `trace`: goes with the question as its `_meta`; null: none.
   acp::PermissionOutcome AskPermission(const acp::ToolCall& call,
@@ -37,6 +39,7 @@ class ClientCalls {
  private:
   acp::Connection& connection_;
   const std::string session_;
+  const std::chrono::milliseconds patience_;
 };
 
 }  // namespace gptoss::agents

@@ -7,6 +7,7 @@
 
 #include "acp/v1.h"
 #include "agents/ids.h"
+#include "base/text.h"
 
 namespace gptoss::agents {
 namespace {
@@ -20,8 +21,9 @@ std::unexpected<acp::RpcError> Refuse(int code, std::string message, Json data =
 }
 std::unexpected<acp::RpcError> Refuse(const Error& error) { return std::unexpected(v1::RpcErrorOf(error)); }
 std::unexpected<acp::RpcError> NoSession(const std::string& id) {
-  return Refuse(v1::kResourceNotFound, fmt::format("there is no open session {}; load or resume it", id),
-                Json{{"sessionId", id}});
+  const std::string name = Excerpt(id, kMessageBytes);
+  return Refuse(v1::kResourceNotFound, fmt::format("there is no open session {}; load or resume it", name),
+                Json{{"sessionId", name}});
 }
 
 }  // namespace
@@ -33,6 +35,7 @@ AcpFace::AcpFace(acp::Connection& connection, SessionStore& store, AgentRegistry
                .registry = &registry,
                .pool = &pool,
                .make_titles = options.make_titles,
+               .trouble = options.trouble,
                .client = {}},
       options_(std::move(options)) {}
 
@@ -60,7 +63,7 @@ void AcpFace::OnNotification(const std::string& method, const Json& params) {
   if (!params.is_object()) return;
   if (method == "session/cancel") {
     const auto id = v1::ReadText(params, "sessionId");
-    if (const auto session = id ? FindLive(*id) : nullptr) session->CancelAll();
+    if (const auto session = id ? FindLive(*id) : nullptr) session->CancelPrompts();
   } else if (method == "$/cancel_request") {
     const auto request = params.find("requestId");
     if (request == params.end()) return;
@@ -82,8 +85,8 @@ std::optional<AcpFace::Answer> AcpFace::Dispatch(const Json& id, const std::stri
   if (method == "session/prompt") return Prompt(id, params);
   if (method == "session/set_mode") return SetMode(params);
   if (method == "session/set_config_option") return SetOption(params);
-  return Refuse(acp::kRpcMethodNotFound, fmt::format("there is no method {}", method),
-                Json{{"method", method}});
+  const std::string name = Excerpt(method, kMessageBytes);
+  return Refuse(acp::kRpcMethodNotFound, fmt::format("there is no method {}", name), Json{{"method", name}});
 }
 
 // ---- the connection
@@ -117,7 +120,8 @@ AcpFace::Answer AcpFace::Authenticate(const Json& params) const {
   const auto method = v1::ReadText(params, "methodId");
   if (!method) return Refuse(method.error());
   if (*method != kAuthMethod)
-    return Refuse(acp::kRpcInvalidParams, fmt::format("methodId: '{}' is not '{}'", *method, kAuthMethod));
+    return Refuse(acp::kRpcInvalidParams,
+                  fmt::format("methodId: '{}' is not '{}'", Excerpt(*method, kMessageBytes), kAuthMethod));
   return Json::object();
 }
 
@@ -155,9 +159,10 @@ std::optional<AcpFace::Answer> AcpFace::New(const Json& id, const Json& params) 
   stored.more_folders = open->more_folders;
   stored.mode = options.mode;
   stored.options = StoredOptions(options.choices);
-  if (const Status created = context_.store->Create(stored); !created) return Refuse(created.error());
+  const Status created = context_.store->Create(stored);
   const auto session = std::make_shared<LiveSession>(context_, std::move(stored),
                                                      std::move(open->mcp_servers), std::move(options));
+  if (!created) session->NotKept(created.error());  // nobody is kept from talking
   sessions_[session->id()] = session;
   Json answer{{"sessionId", session->id()}};
   answer.update(SessionState(*session));
@@ -174,7 +179,8 @@ std::optional<AcpFace::Answer> AcpFace::Load(const Json& id, const Json& params,
   auto stored = context_.store->Find(open->id);
   if (!stored)
     return stored.error().code == ErrorCode::kNotFound
-               ? Refuse(v1::kResourceNotFound, stored.error().message, Json{{"sessionId", open->id}})
+               ? Refuse(v1::kResourceNotFound, stored.error().message,
+                        Json{{"sessionId", Excerpt(open->id, kMessageBytes)}})
                : Refuse(stored.error());
   const std::shared_ptr<LiveSession> before = EndLife(open->id);
   OptionState options = InitialOptions();
@@ -244,7 +250,8 @@ std::optional<AcpFace::Answer> AcpFace::Prompt(const Json& id, const Json& param
   if (!session) return NoSession(*name);
   auto prompt = v1::ReadPrompt(params);
   if (!prompt) return Refuse(prompt.error());
-  session->Prompt(id, std::move(*prompt), v1::ReadTraceContext(params));
+  if (const Status queued = session->Prompt(id, std::move(*prompt), v1::ReadTraceContext(params)); !queued)
+    return Refuse(queued.error());
   return std::nullopt;
 }
 

@@ -22,6 +22,7 @@ struct FaceOptions {
   std::string version;  // of the program
   Choices defaults;     // where nothing was chosen before
   bool make_titles = true;
+  std::string trouble;  // with the store, a sentence that every session begins with; "": none
 };
 
 // One connection. The connection, store, registry and pool must outlive it.

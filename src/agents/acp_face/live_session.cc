@@ -18,6 +18,8 @@ namespace gptoss::agents {
 namespace {
 
 constexpr std::size_t kTitleBytes = 80;
+// Of prompts that wait for a turn.
+constexpr std::size_t kMaxWaiting = 256, kMaxWaitingBytes = std::size_t{64} << 20, kBlockBytes = 500;
 
 Json SessionUpdate(const std::string& id, Json update) {
   return Json{{"sessionId", id}, {"update", std::move(update)}};
@@ -64,6 +66,7 @@ LiveSession::LiveSession(FaceContext& face, StoredSession stored, std::vector<ac
       choices_(std::make_shared<SharedChoices>(options.choices)),
       stored_(std::move(stored)),
       options_(std::move(options)),
+      trouble_(face.trouble),
       titled_by_model_(!stored_.title.empty()),
       interrupted_(stored_.turn_open) {
   thread_ = std::thread([this] { Work(); });
@@ -87,13 +90,25 @@ void LiveSession::Submit(std::shared_ptr<Job> job) {
   changed_.notify_all();
 }
 
-void LiveSession::Prompt(Json request, std::vector<acp::ContentBlock> prompt, Json trace) {
+Status LiveSession::Prompt(Json request, std::vector<acp::ContentBlock> prompt, Json trace) {
   auto job = std::make_shared<Job>();
   job->request = std::move(request);
   job->trace = std::move(trace);
+  for (const acp::ContentBlock& block : prompt)
+    job->bytes += kBlockBytes + block.text.size() + block.uri.size();
   job->prompt = std::move(prompt);
   job->is_prompt = true;
+  {
+    std::lock_guard lock(queue_mutex_);
+    std::size_t bytes = 0;
+    for (const auto& waiting : queue_) bytes += waiting->bytes;
+    if (queue_.size() >= kMaxWaiting || (!queue_.empty() && bytes + job->bytes > kMaxWaitingBytes))
+      return Fail(
+          ErrorCode::kResourceExhausted,
+          fmt::format("{} prompts wait already; send this one when they are answered", queue_.size()));
+  }
   Submit(std::move(job));
+  return {};
 }
 
 void LiveSession::Post(std::function<void()> work) {
@@ -107,11 +122,16 @@ void LiveSession::StartAgent() {
   Post([this] { static_cast<void>(OpenAgent()); });  // a prompt will say what is wrong
 }
 
-void LiveSession::CancelAll() {
+void LiveSession::CancelPrompts() { Cancel(true); }
+void LiveSession::CancelAll() { Cancel(false); }
+
+void LiveSession::Cancel(bool prompts_only) {
   std::lock_guard lock(queue_mutex_);
   idle_cancel_.Cancel();
-  if (running_) running_->cancel.Cancel();
-  for (const auto& job : queue_) job->cancel.Cancel();
+  if (running_ && (running_->is_prompt || !prompts_only)) running_->cancel.Cancel();
+  for (const auto& job : queue_) {
+    if (job->is_prompt || !prompts_only) job->cancel.Cancel();
+  }
 }
 
 void LiveSession::CancelRequest(const Json& request) {
@@ -193,6 +213,7 @@ void LiveSession::RunPrompt(Job& job) {
 TurnOutcome LiveSession::RunTurn(Job& job) {
   const std::string message = NewId("msg");
   loss_told_ = false;
+  TellTrouble();
   {
     std::lock_guard lock(state_mutex_);
     stored_.turn_open = true;
@@ -376,25 +397,44 @@ void LiveSession::Emit(const acp::Update& update) {
     {
       std::lock_guard lock(emit_mutex_);
       kept = face_.store->Append(id_, DumpJson(json));
-      if (!silent) face_.connection->Notify("session/update", SessionUpdate(id_, std::move(json)));
+      if (!silent) Send(std::move(json), true);
     }
     if (!kept) TellLoss(kept.error());
     return;
   }
   // State may be told by the thread that reads, which never waits; a running tool waits for a slow reader.
-  const bool wait = std::holds_alternative<acp::ToolCall>(update);
-  if (!silent) face_.connection->Notify("session/update", SessionUpdate(id_, std::move(json)), wait);
+  if (!silent) Send(std::move(json), std::holds_alternative<acp::ToolCall>(update));
+}
+
+// A slow reader holds back the turn, and the engine behind it; a turn that was cancelled waits for nobody.
+void LiveSession::Send(Json update, bool wait) {
+  acp::Pace pace = acp::kAtOnce;
+  if (wait) pace = {.wait = true, .cancel = RunningToken()};
+  face_.connection->Notify("session/update", SessionUpdate(id_, std::move(update)), pace);
 }
 
 // A full disk stops nobody from talking, but nobody shall believe that it is kept.
 void LiveSession::TellLoss(const Error& error) {
   if (loss_told_.exchange(true)) return;
-  const std::string text = fmt::format("This conversation is not being kept: {}", error.message);
+  Tell("error", "Not kept", fmt::format("This conversation is not being kept: {}", error.message));
+}
+
+void LiveSession::NotKept(const Error& error) {
+  if (trouble_.empty()) trouble_ = fmt::format("This conversation is not being kept: {}", error.message);
+}
+
+void LiveSession::TellTrouble() {
+  if (!trouble_.empty()) Tell("warning", "Kept conversations", std::exchange(trouble_, {}));
+}
+
+// Past the transcript: it is of this moment.
+void LiveSession::Tell(std::string_view severity, std::string title, const std::string& text) {
   if (face_.client.notices)
-    return Emit(acp::Notice{.severity = "error", .title = "Not kept", .description = text});
+    return Emit(
+        acp::Notice{.severity = std::string(severity), .title = std::move(title), .description = text});
   const acp::MessageChunk chunk{
       .kind = acp::MessageKind::kAgent, .message_id = NewId("msg"), .text = text + "\n\n", .block = {}};
-  face_.connection->Notify("session/update", SessionUpdate(id_, acp::v1::WriteUpdate(chunk, face_.client)));
+  Send(acp::v1::WriteUpdate(chunk, face_.client), true);
 }
 
 void LiveSession::Refresh() {
@@ -416,9 +456,12 @@ void LiveSession::ReplayTranscript() {
     stored = stored_;
   }
   const auto items = face_.store->Transcript(id_);
+  const CancelToken cancel = RunningToken();
   if (items) {
-    for (Json& update : Replay(*items, face_.client))
-      face_.connection->Notify("session/update", SessionUpdate(id_, std::move(update)));
+    for (Json& update : Replay(*items, face_.client)) {
+      if (cancel.cancelled()) break;  // the session was closed: nobody waits for the rest
+      Send(std::move(update), true);
+    }
   }
   if (stored.context_size > 0) Emit(acp::Usage{.used = stored.context_used, .size = stored.context_size});
   if (!stored.title.empty())

@@ -30,6 +30,7 @@ struct FaceContext {
   AgentRegistry* registry = nullptr;
   ModelPool* pool = nullptr;
   bool make_titles = true;
+  std::string trouble;       // with the store; every session begins with it
   acp::ClientTraits client;  // set by initialize, before the first session
 };
 
@@ -43,10 +44,12 @@ class LiveSession final : public TurnSink {
   LiveSession& operator=(const LiveSession&) = delete;
 
   const std::string& id() const { return id_; }
+  // Before its first prompt, which tells it: why this session is not kept.
+  void NotKept(const Error& error);
 
-  // A prompt waits for those before it. `request`: the id that is answered.
-  // `trace`: of the trace it belongs to; null: none.
-  void Prompt(Json request, std::vector<acp::ContentBlock> prompt, Json trace);
+  // A prompt waits for those before it. `request`: the id that is answered. `trace`: of the trace it belongs
+  // to; null: none. kResourceExhausted: too many wait.
+  Status Prompt(Json request, std::vector<acp::ContentBlock> prompt, Json trace);
   // Other work, in the same queue: replay, the answer to a close.
   void Post(std::function<void()> work);
   // Starts what takes its time, such as MCP servers, before the first prompt.
@@ -54,7 +57,8 @@ class LiveSession final : public TurnSink {
   void ReplayTranscript();  // in the queue
   void Refresh();           // in the queue: what another life of the session has left
   // The running prompt and those that wait; they answer `cancelled`. What comes later is not touched.
-  void CancelAll();
+  void CancelPrompts();
+  void CancelAll();  // other work too
   void CancelRequest(const Json& request);
   // No more work is taken; what is queued is done, then `last`, then its thread ends.
   void Finish(std::function<void()> last);
@@ -85,10 +89,12 @@ class LiveSession final : public TurnSink {
     Json request;
     std::vector<acp::ContentBlock> prompt;
     Json trace;
+    std::size_t bytes = 0;  // of the prompt, about
     CancelSource cancel;
     bool is_prompt = false;
   };
   void Submit(std::shared_ptr<Job> job);
+  void Cancel(bool prompts_only);
   void Work();
   void RunPrompt(Job& job);
   TurnOutcome RunTurn(Job& job);
@@ -97,8 +103,10 @@ class LiveSession final : public TurnSink {
   void NameByModel();
   void SetTitle(std::string title);
   void Store(bool touch);
-  // Once a turn.
-  void TellLoss(const Error& error);
+  void Send(Json update, bool wait);
+  void TellLoss(const Error& error);  // once a turn
+  void TellTrouble();                 // once
+  void Tell(std::string_view severity, std::string title, const std::string& text);
   Status Change(std::string_view option, std::string_view value, bool& mode_changed);
   CancelToken RunningToken() const;
 
@@ -127,6 +135,7 @@ class LiveSession final : public TurnSink {
   // On the session's thread only.
   std::unique_ptr<AgentSession> agent_;
   std::string agent_mode_;
+  std::string trouble_;  // with the store, to be told
   bool titled_by_model_ = false;
   bool interrupted_ = false;  // its last turn, in an earlier life, did not end
 };

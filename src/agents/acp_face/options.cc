@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/text.h"
+
 namespace gptoss::agents {
 namespace {
 
@@ -117,13 +119,14 @@ Status Choose(OptionState& state, std::string_view option, std::string_view valu
     std::string ids;
     for (const acp::ConfigOption& known : options) ids += (ids.empty() ? "" : ", ") + known.id;
     return Fail(ErrorCode::kInvalidArgument,
-                fmt::format("there is no option '{}'; there are: {}", option, ids));
+                fmt::format("there is no option '{}'; there are: {}", Excerpt(option, kMessageBytes), ids));
   }
   const bool known = std::ranges::any_of(found->values, [&](const auto& v) { return v.value == value; });
   if (!known) {
     std::string values;
     for (const acp::OptionValue& each : found->values) values += (values.empty() ? "" : ", ") + each.value;
-    return Fail(ErrorCode::kInvalidArgument, fmt::format("{}: '{}' is none of: {}", option, value, values));
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("{}: '{}' is none of: {}", option, Excerpt(value, kMessageBytes), values));
   }
   if (option == kMode) {
     state.mode = value;

@@ -19,6 +19,9 @@ class RecordingSink final : public TurnSink {
   std::function<std::string(const acp::ToolCall&, const std::vector<acp::PermissionOption>&)> choose =
       [](const auto&, const auto& options) { return options.front().id; };
   std::map<std::string, std::string> client_files;
+  std::string give_all;    // not "": the answer to every read
+  bool cancelled = false;  // the turn was, when a file is read
+  std::vector<std::string> client_reads;
   bool refuse_writes = false;
   std::vector<acp::Form> forms;
   acp::FormOutcome form_outcome;
@@ -36,6 +39,9 @@ class RecordingSink final : public TurnSink {
     return {.kind = acp::PermissionOutcome::Kind::kSelected, .option = option};
   }
   Result<std::string> ReadThroughClient(const std::string& path) override {
+    client_reads.push_back(path);
+    if (cancelled) return Fail(ErrorCode::kCancelled, "cancelled");
+    if (!give_all.empty()) return give_all;
     const auto found = client_files.find(path);
     if (found == client_files.end()) return Fail(ErrorCode::kNotFound, "no such file in the editor");
     return found->second;

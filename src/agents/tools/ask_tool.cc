@@ -48,7 +48,7 @@ class AskRun final : public ToolRun {
     std::string answer = text(kOther);
     if (answer.empty()) answer = text(kAnswer);
     if (answer.empty()) return {.text = "The user gave no answer."};
-    return {.text = fmt::format("The user answered: {}", answer)};
+    return {.text = fmt::format("The user answered: {}", Abridge(answer, kModelBytes))};
   }
 
   acp::Form form_;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "agents/agent.h"
+#include "base/text.h"
 
 namespace gptoss::agents {
 namespace {
@@ -21,12 +22,15 @@ ToolOutcome CommandOutcome(std::string_view output, const CommandEnd& end) {
   std::string text = Abridge(output, kModelBytes);
   if (!text.empty() && text.back() != '\n') text += '\n';
   std::string how = end.stopped;
-  if (how.empty() && end.signal) how = fmt::format("[ended by signal {}]", *end.signal);
+  if (how.empty() && end.signal)
+    how = fmt::format("[ended by signal {}]", Excerpt(*end.signal, kMessageBytes));
   if (how.empty()) how = fmt::format("[exit code {}]", end.code.value_or(0));
   ToolOutcome outcome{.text = text + how,
                       .failed = !end.stopped.empty() || end.signal || end.code.value_or(0) != 0};
   outcome.raw_output =
-      Json{{"exitCode", OrNull(end.code)}, {"signal", OrNull(end.signal)}, {"outputBytes", end.output_bytes}};
+      Json{{"exitCode", OrNull(end.code)},
+           {"signal", end.signal ? Json(Excerpt(*end.signal, kMessageBytes)) : Json(nullptr)},
+           {"outputBytes", end.output_bytes}};
   return outcome;
 }
 
