@@ -43,8 +43,6 @@ constexpr const char* kUpgrades[] = {"ALTER TABLE messages ADD COLUMN ids BLOB"}
 static_assert(std::size(kUpgrades) == kSchema - 1);
 // What every call relies on.
 constexpr const char* kProbes[] = {
-    "SELECT id, folder, more_folders, title, mode, options, created, updated, context_used, context_size, "
-    "turn_open FROM sessions",
     "SELECT session, number, item FROM transcript", "SELECT session, number, message, ids FROM messages",
     "SELECT project, rule FROM permissions", "SELECT key, value FROM defaults"};
 constexpr std::string_view kColumns =
@@ -183,7 +181,9 @@ Status SessionStore::MakeReady() {
 
 // That it is a store of ours, and whole as far as that can be seen at once.
 Status SessionStore::Check() {
-  for (const char* sql : kProbes) {
+  std::vector<std::string> probes(std::begin(kProbes), std::end(kProbes));
+  probes.push_back(fmt::format("SELECT {} FROM sessions", kColumns));
+  for (const std::string& sql : probes) {
     const Statement probe(database_, sql);
     if (!probe.ok())
       return Fail(ErrorCode::kDataLoss, fmt::format("{}: {}", name_, sqlite3_errmsg(database_)));

@@ -1,8 +1,9 @@
 // The checks of the protocol's test kit (its ids are in the names), through the official SDK and a strict schema.
 import { test } from "node:test";
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Agent, acp, program, refused, temporaryFolder } from "./harness.mjs";
 
@@ -328,4 +329,34 @@ test("SHUTDOWN-001: it ends soon after its input, and stdout carries the protoco
   const took = await agent.stop();
   console.log(`ended ${took.toFixed(0)} ms after the end of its input`);
   assert.equal(agent.stderr, "");
+});
+
+test("what the registry takes: its entry, its icon, and an archive whose program answers with a way to log in", async () => {
+  const entry = fileURLToPath(new URL("../../../packaging/acp-registry/gptoss/", import.meta.url));
+  const agent = JSON.parse(readFileSync(join(entry, "agent.json"), "utf8"));
+  for (const field of ["id", "name", "version", "description", "license", "license_url"]) assert.ok(agent[field], field);
+  assert.match(agent.id, /^[a-z][a-z0-9-]*$/);
+  assert.equal(agent.id, basename(entry));
+  assert.match(agent.version, /^[0-9]+\.[0-9]+\.[0-9]+$/);
+  assert.ok(execFileSync(program, ["--version"]).toString().includes(agent.version));
+  assert.deepEqual(Object.keys(agent.distribution), ["binary"]);
+  for (const [platform, target] of Object.entries(agent.distribution.binary)) {
+    assert.match(platform, /^(darwin|linux)-(aarch64|x86_64)$/);
+    assert.deepEqual(Object.keys(target), ["archive", "cmd", "args"]);
+    assert.equal(target.archive.split("/").at(-1), `gptoss-${agent.version}-${platform}.tar.gz`);
+  }
+  const icon = readFileSync(join(entry, "icon.svg"), "utf8");
+  assert.match(icon, /^<svg [^>]*width="16" height="16" viewBox="0 0 16 16"/);
+  const colours = [...icon.matchAll(/(?:fill|stroke)="([^"]+)"/g)].map((m) => m[1]);
+  assert.ok(colours.includes("currentColor") && colours.every((c) => c === "currentColor" || c === "none"), colours.join());
+  assert.doesNotMatch(icon, /<!--|style/);
+
+  const folder = temporaryFolder(), { cmd, args } = agent.distribution.binary["linux-x86_64"];
+  const root = fileURLToPath(new URL("../../../", import.meta.url));
+  execFileSync("tar", ["czf", join(folder, "a.tar.gz"), "-C", dirname(program), basename(program), "-C", root, "LICENSE", "README.md"]);
+  execFileSync("tar", ["xzf", join(folder, "a.tar.gz"), "-C", folder]);
+  const unpacked = new Agent({ command: join(folder, cmd), args });
+  const { authMethods } = await unpacked.initialize({ terminal: true, fs: { readTextFile: true, writeTextFile: true } });
+  assert.ok(authMethods.some((m) => (m.type ?? "agent") === "agent"));
+  await unpacked.stop();
 });
