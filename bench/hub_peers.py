@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """usage: bench/hub_peers.py GPTOSS [--gb 2] [--rounds 3] [--to FOLDER] [--only NAME,…] [--ways one,many] [--zeros] [--again]
-                            [--tls] [--limit MB_S] [--delay MS [--link DELAY_LINK] [--mb-s 125]]
+                            [--tls] [--limit MB_S] [--delay MS [--link DELAY_LINK] [--mb-s 125]] [--python HF_PYTHON]
 
 How fast a model comes over loopback: `gptoss install` (every byte hashed, synced, in its place by rename), `curl --location` (which
 only writes), `curl+sha256` (the same, and then `openssl sha256` of every file), and `huggingface_hub` (build/test-data/hf, made by
 tools/fetch_test_data.sh) with and without hf_xet. A Hub of this script's own answers the API; nginx (which must be installed) sends
 the content from memory with sendfile. Each in two ways:
 `one`: one file over one connection; `many`: eight files, as many connections as the program likes. Best and median of the rounds,
-the programs in turn; nothing else should run. Peak memory is what the kernel calls VmHWM, looked at while the program runs.
+the programs in turn, and the median of each round's rate as a part of curl's in that round; nothing else should run. Peak memory is what the kernel calls VmHWM, looked at while the program runs.
 
 --zeros: files without content, which need no memory at the server: for sizes like 12 GB. --again: then also how long gptoss takes
 to see that all is complete, and for a quick check.
@@ -176,7 +176,7 @@ class Link:
         self.close_spaces()
 
 
-def programs(gptoss, endpoint, repos, folder, ca=None):
+def programs(gptoss, endpoint, repos, folder, ca=None, python=HF):
     """{name: function(way) -> [command line, environment]}"""
     clean = {k: v for k, v in os.environ.items() if not k.upper().endswith("_PROXY") and not k.startswith(("HF_", "GPTOSS_"))}
     if ca:
@@ -202,10 +202,10 @@ def programs(gptoss, endpoint, repos, folder, ca=None):
 
     def hf(way, **extra):
         code = f"from huggingface_hub import snapshot_download as s; s('bench/{way}')"
-        return [str(HF), "-c", code], home | extra
+        return [str(python), "-c", code], home | extra
 
     found = {"gptoss": ours, "curl": curl, "curl+sha256": curl_and_check}
-    if HF.exists():
+    if pathlib.Path(python).exists():
         found |= {"huggingface_hub": lambda way: hf(way, HF_HUB_DISABLE_XET="1"), "huggingface_hub+hf_xet": hf}
     return found
 
@@ -263,7 +263,7 @@ def compare(arguments, names, repos, endpoint, space, ca):
             for name in names:
                 folder = pathlib.Path(tempfile.mkdtemp(prefix="gptoss-peers-", dir=arguments.to))
                 try:
-                    line, env = programs(arguments.gptoss, endpoint, repos, folder, ca)[name](way)
+                    line, env = programs(arguments.gptoss, endpoint, repos, folder, ca, arguments.python)[name](way)
                     os.sync()
                     touch_memory(total + total // 2)
                     seconds, cpu, peak = measure(line, env, space)
@@ -279,7 +279,9 @@ def compare(arguments, names, repos, endpoint, space, ca):
           + (f", {arguments.limit:g} MB/s a connection" if arguments.limit else ""))
     for (way, name), found in rates.items():
         print(f"  {way:<5} {name:<23} best {max(found):7.1f}  median {statistics.median(found):7.1f} MB/s   "
-              f"{statistics.median(cpus[way, name]):5.2f} CPU s {max(peaks[way, name]):6.1f} MB", flush=True)
+              f"{statistics.median(cpus[way, name]):5.2f} CPU s {max(peaks[way, name]):6.1f} MB"
+              + (f"  {statistics.median(map(float.__truediv__, found, rates[way, 'curl'])):5.2f} x curl" if (way, "curl") in rates
+                 else ""), flush=True)
 
 
 def main():
@@ -297,6 +299,7 @@ def main():
     parser.add_argument("--ways", default="one,many")
     parser.add_argument("--tls", action="store_true")
     parser.add_argument("--limit", type=float, default=0)
+    parser.add_argument("--python", default=HF)
     parser.add_argument("--zeros", action="store_true")
     parser.add_argument("--again", action="store_true")
     arguments = parser.parse_args()
@@ -318,7 +321,7 @@ def main():
                 sys.exit("the server did not start; is nginx installed?")
             time.sleep(0.02)
         time.sleep(0.5)
-        names = list(programs(arguments.gptoss, "", {}, content))
+        names = list(programs(arguments.gptoss, "", {}, content, python=arguments.python))
         if arguments.only:
             names = [name for name in names if name in arguments.only.split(",")]
         compare(arguments, names, repos, f"http://{host}:{port}", CLIENT if link else None,

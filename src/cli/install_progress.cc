@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "base/utf8.h"
-#include "cli/suspend.h"
 
 namespace gptoss::cli {
 namespace {
@@ -334,22 +333,22 @@ void ProgressDisplay::Show(std::unique_lock<std::mutex>& lock, bool last) {
 }
 
 void ProgressDisplay::Run() {
-  SuspendHandler suspend;
   double asked_at = -1;
   std::unique_lock lock(mutex_);
   while (!finished_) {
     changed_.wait_for(lock, kTick, [this] { return finished_; });
     if (finished_) break;
-    if (suspend.TakeRequest() && asked_at < 0) {
+    const bool requested = suspend_.Requested();
+    if (requested && asked_at < 0) {
       asked_at = Seconds();
       pause_.Pause();
     }
     const bool rests = state_.latest().state == "paused" || state_.latest().connections == 0;
-    if (asked_at >= 0 && (rests || Seconds() - asked_at > kPauseSeconds)) {
+    if (asked_at >= 0 && (!requested || rests || Seconds() - asked_at > kPauseSeconds)) {
       const std::string erased = Erased();
       lock.unlock();
-      if (!erased.empty()) err_.Write(erased + "gptoss: paused; 'fg' goes on\n");
-      suspend.Stop();
+      if (requested && !erased.empty()) err_.Write(erased + "gptoss: paused; 'fg' goes on\n");
+      suspend_.Stop();
       lock.lock();
       asked_at = -1;
       pause_.Resume();

@@ -15,6 +15,7 @@
 
 #include "base/cancel.h"
 #include "base/json.h"
+#include "cli/suspend.h"
 #include "cli/terminal.h"
 #include "hub/transfer.h"
 
@@ -52,8 +53,8 @@ enum class ProgressStyle : std::uint8_t { kLine, kPlain, kJson, kQuiet };
 // Shows what its observer is told, from a thread of its own: on kLine ten times a second on `err` (a line for
 // all, above it one for each of several files on their way), on kPlain every few seconds on `err`, on kJson
 // on `out`. SIGTSTP pauses the work: what runs gets to a durable point and closes its connections, the line
-// is ended, and only then the process stops; `fg` goes on. Finish() (or the end of its life) joins the thread
-// and erases the line.
+// is ended, and only then the process stops; `fg` goes on, also before that. Finish() (or the end of its
+// life) joins the thread and erases the line.
 class ProgressDisplay {
  public:
   ProgressDisplay(ProgressStyle style, Output& out, Output& err, hub::PauseControl& pause);
@@ -82,6 +83,7 @@ class ProgressDisplay {
   Output& err_;
   hub::PauseControl& pause_;
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  SuspendHandler suspend_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   ProgressState state_;

@@ -1,38 +1,43 @@
 #include "cli/suspend.h"
 
-#include <signal.h>
-
-#include <atomic>
+#include <pthread.h>
 
 namespace gptoss::cli {
 namespace {
 
-std::atomic<bool> requested{false};
-struct sigaction old_action;
-
-void OnStop(int /*signal_number*/) { requested.store(true); }
+sigset_t StopSignal() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTSTP);
+  return signals;
+}
 
 }  // namespace
 
 SuspendHandler::SuspendHandler() {
-  requested.store(false);
-  struct sigaction action{};
-  action.sa_handler = OnStop;
-  sigemptyset(&action.sa_mask);
-  action.sa_flags = SA_RESTART;
   // A shell that has no job control ignores the signal for its children: let it stay so.
-  ::sigaction(SIGTSTP, nullptr, &old_action);
-  if (old_action.sa_handler != SIG_IGN) ::sigaction(SIGTSTP, &action, nullptr);
+  struct sigaction action{};
+  ::sigaction(SIGTSTP, nullptr, &action);
+  if (action.sa_handler == SIG_IGN) return;
+  active_ = true;
+  const sigset_t stop = StopSignal();
+  ::pthread_sigmask(SIG_BLOCK, &stop, &before_);
 }
 
-SuspendHandler::~SuspendHandler() { ::sigaction(SIGTSTP, &old_action, nullptr); }
+SuspendHandler::~SuspendHandler() {
+  if (active_) ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
 
-bool SuspendHandler::TakeRequest() { return requested.exchange(false); }
+bool SuspendHandler::Requested() const {
+  sigset_t waiting;
+  return active_ && ::sigpending(&waiting) == 0 && sigismember(&waiting, SIGTSTP) == 1;
+}
 
 void SuspendHandler::Stop() {
-  // The rest of a pipeline got its own SIGTSTP from the terminal. Sent to this thread, not to the process:
-  // else another thread may take it, and this one goes on drawing for a moment.
-  ::raise(SIGSTOP);
+  if (!active_) return;
+  const sigset_t stop = StopSignal();
+  ::pthread_sigmask(SIG_UNBLOCK, &stop, nullptr);  // here the process stands still
+  ::pthread_sigmask(SIG_BLOCK, &stop, nullptr);
 }
 
 }  // namespace gptoss::cli

@@ -59,6 +59,7 @@ class PartSink : public net::HttpSink {
       // From here on nobody else takes these bytes over.
       flight_.position = std::max(flight_.position, std::min(cursor_ + data.size(), end));
       complete = cursor_ + data.size() >= end;
+      step_ = state_.fast_line ? kFastBlockBytes : kBlockBytes;
       for (const ByteRange& range : wanted) NoteBytes(range.size());
     }
     for (const ByteRange& range : wanted) {
@@ -126,11 +127,11 @@ class PartSink : public net::HttpSink {
         block_begun_ = Clock::now();
       }
       // Blocks end at multiples of their size, so that the hash meets them whole.
-      const std::size_t taken = block_->Append(
-          bytes.subspan(0, std::min<std::size_t>(bytes.size(), kBlockBytes - offset % kBlockBytes)));
+      const std::size_t taken =
+          block_->Append(bytes.subspan(0, std::min<std::size_t>(bytes.size(), step_ - offset % step_)));
       offset += taken;
       bytes = bytes.subspan(taken);
-      if (offset % kBlockBytes == 0 || Clock::now() - block_begun_ > kHandEvery) Hand();
+      if (offset % step_ == 0 || Clock::now() - block_begun_ > kHandEvery) Hand();
     }
   }
 
@@ -157,6 +158,7 @@ class PartSink : public net::HttpSink {
   const Asked asked_;
   BlockPointer block_;  // what has come and is not handed over yet
   Clock::time_point block_begun_;
+  std::size_t step_ = kBlockBytes;  // where blocks end
   std::uint64_t cursor_ = 0;
   Clock::time_point window_start_ = Clock::now();
   std::uint64_t window_bytes_ = 0;

@@ -7,7 +7,7 @@
 namespace gptoss::hub {
 
 std::size_t Block::Append(std::span<const std::byte> bytes) {
-  const std::size_t taken = std::min(bytes.size(), kBlockBytes - size_);
+  const std::size_t taken = std::min(bytes.size(), kFastBlockBytes - size_);
   std::memcpy(bytes_.get() + size_, bytes.data(), taken);
   size_ += taken;
   return taken;

@@ -20,10 +20,10 @@ BlockPointer Filled(RecentBytes& recent, std::uint64_t offset, const std::string
 
 TEST(RecentBytes, ABlockTakesWhatItHasRoomFor) {
   RecentBytes recent(2);
-  BlockPointer block = Filled(recent, 10, std::string(kBlockBytes - 1, 'x'));
+  BlockPointer block = Filled(recent, 10, std::string(kFastBlockBytes - 1, 'x'));
   EXPECT_EQ(block->Append(Bytes("ab")), 1U);
   EXPECT_EQ(block->Append(Bytes("b")), 0U);
-  EXPECT_EQ(block->end(), 10 + kBlockBytes);
+  EXPECT_EQ(block->end(), 10 + kFastBlockBytes);
   EXPECT_EQ(block->bytes().back(), std::byte{'a'});
 }
 

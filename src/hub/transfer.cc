@@ -25,6 +25,7 @@ using Phase = FileTask::Phase;
 
 constexpr std::chrono::milliseconds kTick{20};
 constexpr std::chrono::milliseconds kReport{100};
+constexpr double kFastLine = 250e6;  // bytes a second
 constexpr std::chrono::seconds kSyncEvery{2};
 constexpr std::chrono::seconds kNoticeShown{5};
 constexpr std::uint64_t kSyncBytes = 64ULL << 20;
@@ -106,6 +107,7 @@ class Transfer {
   void Activate(FileTask& file, std::unique_lock<std::mutex>& lock);
   void Open(FileTask& file, bool locked, std::unique_lock<std::mutex>& lock);
   void ObservePause();
+  void ObserveLine(Clock::time_point now);
   void Report(bool last);
   TransferProgress Snapshot(Clock::time_point now);
   // Worker threads.
@@ -124,7 +126,8 @@ class Transfer {
   const PauseControl& pause_;
   const CancelToken& cancel_;
   SpeedMeter meter_;
-  Clock::time_point last_report_{}, last_poll_{};
+  Clock::time_point last_report_{}, last_poll_{}, line_since_{};
+  std::uint64_t line_bytes_ = 0;  // at that time
   std::uint64_t total_bytes_ = 0, most_done_ = 0;
 };
 
@@ -226,6 +229,14 @@ void Transfer::ObservePause() {
   state_.WakeAll();
 }
 
+void Transfer::ObserveLine(Clock::time_point now) {
+  const std::chrono::duration<double> time = now - line_since_;
+  if (time < kReport) return;
+  state_.fast_line = static_cast<double>(state_.network_bytes - line_bytes_) > kFastLine * time.count();
+  line_since_ = now;
+  line_bytes_ = state_.network_bytes;
+}
+
 void Transfer::Tick() {
   std::unique_lock lock(state_.mutex);
   const auto now = Clock::now();
@@ -233,6 +244,7 @@ void Transfer::Tick() {
     return state_.FailWith({ErrorCode::kCancelled, "cancelled; what has come is kept"});
   }
   ObservePause();
+  ObserveLine(now);
   const std::size_t most_active = static_cast<std::size_t>(state_.options.max_connections) * 2;
   std::size_t active = 0;
   for (const auto& file : state_.files) active += file->phase == Phase::kActive ? 1 : 0;

@@ -30,7 +30,7 @@ struct FileTask;
 
 // The hash follows so far behind the bytes that come, and what was written less than that ago is kept for it.
 inline constexpr std::uint64_t kHashBehind = kExtentBytes;
-inline constexpr std::size_t kMostRecentBlocks = 48;
+inline constexpr std::size_t kMostRecentBlocks = 12;
 
 // One request on its way: bytes [begin, end) of a file. `end` may move down while it runs, when another
 // connection takes over the rest.
@@ -117,6 +117,7 @@ struct TransferState {
   std::uint64_t network_bytes = 0;
   ConnectionGovernor governor;
   bool stop = false, paused = false;
+  bool fast_line = false;  // of late
   Status failure;
   RecentBytes recent{kMostRecentBlocks};  // locks by itself
   std::string notice;                     // said last; shown until it is old news

@@ -19,6 +19,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr int kPollMilliseconds = 40;  // how soon a cancel is seen
+// Fewer, larger reads by SO_RCVLOWAT were tried and dropped: half the wake-ups, but 6 % slower on two cores,
+// as the server waits meanwhile.
 constexpr long kReceiveBuffer = 512 * 1024;
 
 // A peer that closes while we write raises SIGPIPE inside the TLS library; that must not end the program.

@@ -91,6 +91,15 @@ class Running:
             time.sleep(0.005)
         return self
 
+    def wait_stopped(self, timeout=TIMEOUT):
+        """Until the process stands still (SIGSTOP, SIGTSTP)."""
+        deadline = time.monotonic() + timeout
+        state = ["ps", "-o", "state=", "-p", str(self.process.pid)]
+        while not subprocess.run(state, capture_output=True, text=True).stdout.startswith("T"):
+            if not self.poll() or time.monotonic() > deadline:
+                raise AssertionError(f"never stopped; it said:\n{self.said}")
+            time.sleep(0.01)
+
     def wait_said(self, pattern, timeout=TIMEOUT):
         """Until its output matches."""
         deadline = time.monotonic() + timeout
