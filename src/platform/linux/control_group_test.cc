@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "platform/linux/pressure_source.h"
+#include "platform/linux/stall_totals.h"
 
 namespace gptoss {
 namespace {
@@ -107,6 +108,38 @@ TEST_F(ControlGroupTest, OddFilesAreNoLimit) {
   EXPECT_FALSE(Limit());
   Write("sys/fs/c group/a b/memory.max", "77\n");
   EXPECT_EQ(Limit()->limit, 77u);
+}
+
+TEST_F(ControlGroupTest, StallsAreReadAsPsiWritesThem) {
+  Write("proc/pressure/memory",
+        "some avg10=0.00 avg60=0.12 avg300=0.00 total=7681670\nfull avg10=0.00 avg60=0.00 avg300=0.00 "
+        "total=2896007\n");
+  const auto totals = ReadStallTotals(root_ / "proc/pressure/memory");
+  ASSERT_TRUE(totals);
+  EXPECT_EQ(totals->some, 7681670u);
+  EXPECT_EQ(totals->all, 2896007u);
+  Write("proc/pressure/memory", "some avg10=0.00 total=1\n");
+  EXPECT_FALSE(ReadStallTotals(root_ / "proc/pressure/memory"));
+  EXPECT_FALSE(ReadStallTotals(root_ / "nothing"));
+}
+
+// A trigger that a few microseconds set off is not believed; one whose stall the totals know is.
+TEST(StallHistory, BelievesATriggerWhereTheTotalsSayTheSame) {
+  using namespace std::chrono_literals;
+  const StallHistory::Clock::time_point start{};
+  StallHistory history(StallTotals{.some = 5'000'000, .all = 3'000'000}, start);
+  history.Observe(StallTotals{.some = 5'000'100, .all = 3'000'035}, start + 5s);
+  EXPECT_FALSE(history.SomeStalled());
+  EXPECT_FALSE(history.AllStalled());
+  history.Observe(StallTotals{.some = 5'150'000, .all = 3'150'000}, start + 6s);
+  history.Observe(StallTotals{.some = 5'210'000, .all = 3'190'000},
+                  start + 6500ms);  // over both looks together
+  EXPECT_TRUE(history.SomeStalled());
+  EXPECT_FALSE(history.AllStalled());
+  history.Observe(StallTotals{.some = 5'210'000, .all = 3'190'000}, start + 9s);  // that is over
+  EXPECT_FALSE(history.SomeStalled());
+  history.Observe(std::nullopt, start + 10s);  // nothing is known: the trigger has the word
+  EXPECT_TRUE(history.SomeStalled());
 }
 
 TEST_F(ControlGroupTest, BeingOutOfMemoryIsCritical) {

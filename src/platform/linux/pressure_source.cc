@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "platform/linux/control_group.h"
+#include "platform/linux/stall_totals.h"
 #include "platform/pressure_judge.h"
 #include "platform/system.h"
 
@@ -49,7 +50,10 @@ class LinuxSource : public MemoryPressureSource {
   MemoryPressure Wait(std::chrono::milliseconds patience) override {
     if (!has_triggers_) patience = std::min(patience, kBlindPatience);
     PressureReading reading;
-    if (::poll(watched_.data(), watched_.size(), static_cast<int>(patience.count())) > 0) ReadEvents(reading);
+    const int ready = ::poll(watched_.data(), watched_.size(), static_cast<int>(patience.count()));
+    for (StallFile& stalls : stall_files_)
+      stalls.history.Observe(ReadStallTotals(stalls.file), PressureJudge::Clock::now());
+    if (ready > 0) ReadEvents(reading);
     if (group_) {
       const std::uint64_t events = OutOfMemoryEvents(*group_);
       reading.out_of_memory = events > out_of_memory_;
@@ -68,14 +72,21 @@ class LinuxSource : public MemoryPressureSource {
   }
 
  private:
-  void Add(int fd, Watch kind) {
+  struct StallFile {
+    std::filesystem::path file;
+    StallHistory history;
+  };
+
+  // `stalls`: of stall_files_, for triggers.
+  void Add(int fd, Watch kind, std::size_t stalls = 0) {
     if (fd < 0) return;
     const short events = kind == Watch::kWake ? POLLIN : POLLPRI;
     watched_.push_back({.fd = fd, .events = events, .revents = 0});
-    kinds_.push_back(kind);
+    kinds_.push_back({kind, stalls});
   }
 
   void AddTriggers(const std::filesystem::path& file) {
+    stall_files_.push_back({file, StallHistory(ReadStallTotals(file), PressureJudge::Clock::now())});
     for (const auto& [trigger, kind] :
          {std::pair(kSomeTrigger, Watch::kSomeStalled), std::pair(kAllTrigger, Watch::kAllStalled)}) {
       const int fd = ::open(file.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK);
@@ -85,7 +96,7 @@ class LinuxSource : public MemoryPressureSource {
         ::close(fd);
         continue;
       }
-      Add(fd, kind);
+      Add(fd, kind, stall_files_.size() - 1);
       has_triggers_ = true;
     }
   }
@@ -95,10 +106,11 @@ class LinuxSource : public MemoryPressureSource {
       const short got = watched_[i].revents;
       if (got == 0) continue;
       const int fd = watched_[i].fd;
-      if (kinds_[i] == Watch::kWake) {
+      const auto [kind, stalls] = kinds_[i];
+      if (kind == Watch::kWake) {
         std::uint64_t count = 0;
         [[maybe_unused]] const ssize_t taken = ::read(fd, &count, sizeof count);
-      } else if (kinds_[i] == Watch::kEvents) {
+      } else if (kind == Watch::kEvents) {
         // Reading arms it again. What it says is read by name in Wait.
         std::array<char, 512> text;
         [[maybe_unused]] const ssize_t taken = ::pread(fd, text.data(), text.size(), 0);
@@ -108,7 +120,9 @@ class LinuxSource : public MemoryPressureSource {
         watched_.erase(watched_.begin() + static_cast<std::ptrdiff_t>(i));
         kinds_.erase(kinds_.begin() + static_cast<std::ptrdiff_t>(i));
       } else if ((got & POLLPRI) != 0) {
-        (kinds_[i] == Watch::kAllStalled ? reading.all_stalled : reading.some_stalled) = true;
+        const StallHistory& history = stall_files_[stalls].history;
+        if (kind == Watch::kAllStalled && history.AllStalled()) reading.all_stalled = true;
+        if (kind == Watch::kSomeStalled && history.SomeStalled()) reading.some_stalled = true;
       }
     }
   }
@@ -116,7 +130,8 @@ class LinuxSource : public MemoryPressureSource {
   const std::optional<MemoryGroup> group_;
   int wake_ = -1;
   std::vector<pollfd> watched_;
-  std::vector<Watch> kinds_;
+  std::vector<std::pair<Watch, std::size_t>> kinds_;  // of watched_
+  std::vector<StallFile> stall_files_;
   bool has_triggers_ = false;
   std::uint64_t out_of_memory_ = 0;
   PressureJudge judge_;

@@ -270,6 +270,40 @@ class StatsTest(SettingsCase):
         self.assertIn("4 lines of the log could not be read", out)
 
 
+class GroupTest(SettingsCase):
+    """A real limit around the process: a control group of version 1, or 2 where memory is there. Needs root."""
+
+    def setUp(self):
+        super().setUp()
+        for folder, self.limit in (("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")):
+            self.group = pathlib.Path(folder, f"gptoss-test-{os.getpid()}")
+            try:
+                self.group.mkdir()
+            except OSError:
+                continue
+            self.addCleanup(self.group.rmdir)
+            if (self.group / self.limit).exists():
+                return
+        self.skipTest("no control group of memory can be made here")
+
+    def inside(self, limit, *args):
+        (self.group / self.limit).write_text(str(limit))
+        done = subprocess.run(["sh", "-c", f"echo $$ > '{self.group}/cgroup.procs' && exec \"$0\" \"$@\"", PROGRAM, *args],
+                              capture_output=True, timeout=TIMEOUT, env=self.env, stdin=subprocess.DEVNULL)
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    def test_the_limit_is_what_the_guard_looks_at(self):
+        code, out, err = self.inside(700_000_000, "run", "-q", "Who are you?")
+        self.assertEqual((code, err), (0, ""))
+        self.assertTrue(out.strip())
+        code, out, err = self.inside(510_000_000, "run", "-q", "Who are you?")  # 500 MB of it are for others
+        self.assertEqual((code, out), (1, ""))
+        self.assertRegex(err, r"needs \d+ MB with its smallest context .* is available; close applications that hold")
+        self.assertIn("a control group allows 510.0 MB", self.inside(510_000_000, "doctor")[1])
+        events = self.group / ("memory.oom_control" if "limit_in" in self.limit else "memory.events")
+        self.assertRegex(events.read_text(), r"(?m)^oom_kill 0$")
+
+
 class DoctorTest(SettingsCase):
     def doctor(self, *args, **env):
         code, out, err = self.gptoss("doctor", "--json", *args, **env)

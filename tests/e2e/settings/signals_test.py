@@ -19,7 +19,7 @@ import time
 import unittest
 
 PROGRAM = SOURCE = ""
-TIMEOUT = 60  # generous: sanitizer builds on shared machines; what it took is printed
+TIMEOUT = 120  # generous: sanitizer builds on shared machines; what it took is printed
 RUNS = int(os.environ.get("GPTOSS_SIGNALS", "12"))
 AT_A_TIME = 4
 PROMPT = "What is the capital of France?"
@@ -86,7 +86,9 @@ class SignalTest(unittest.TestCase):
     def many(self, name, start, longest, always=False):
         """`start()` gives a process and what to close after it. `always`: it never ends by itself."""
         random.seed(name)
-        moments = [(random.uniform(0, longest), random.choice((signal.SIGTERM, signal.SIGINT))) for _ in range(RUNS)]
+        # Half of them anywhere, half while it starts and loads; the first before anything.
+        moments = [(random.uniform(0, longest / random.choice((1, 1, 4, 16))) if i else 0,
+                    random.choice((signal.SIGTERM, signal.SIGINT))) for i in range(RUNS)]
 
         def one(moment):
             process, close = start()
@@ -105,7 +107,7 @@ class SignalTest(unittest.TestCase):
         if always:
             self.assertEqual(self.finished, 0)
         else:
-            self.assertGreater(self.ended, RUNS // 10)
+            self.assertGreater(self.ended, 0)
 
     def usual(self, *args):
         """Seconds of an undisturbed run, as many at a time as later."""
@@ -160,4 +162,6 @@ class SignalTest(unittest.TestCase):
 
 if __name__ == "__main__":
     PROGRAM, SOURCE = sys.argv[1], sys.argv[2]
+    # A shell starts what it puts into the background with SIGINT ignored, and what we start would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     unittest.main(argv=[sys.argv[0], *sys.argv[3:]])
