@@ -15,12 +15,25 @@ from harness import MIB, SHARD1, SHARD2
 # A process of its own, so that a mount is seen by nobody else and goes with it.
 TMPFS = ["unshare", "--mount", "--propagation", "private", "sh", "-c",
          'mount -t tmpfs -o size="$1" tmpfs "$2" && shift 2 && exec "$@"', "sh"]
+# The one file system whose quotas need nothing but itself. $1 image, $2 where, $3 limit.
+QUOTA = ["unshare", "--mount", "--propagation", "private", "sh", "-c",
+         'mkfs.btrfs -f -q "$1" && mount -o loop "$1" "$2" && btrfs quota enable "$2" && btrfs qgroup limit "$3" 0/5 "$2" && '
+         'shift 3 && exec "$@"', "sh"]
 
 
 def may_mount():
     if sys.platform != "linux" or os.geteuid() != 0 or not shutil.which("unshare"):
         return False
     return subprocess.run([*TMPFS, "1m", "/mnt", "true"], capture_output=True).returncode == 0
+
+
+def may_set_quota(folder):
+    image, there = folder / "image", folder / "there"
+    there.mkdir()
+    with open(image, "wb") as out:
+        out.truncate(300_000_000)
+    return may_mount() and bool(shutil.which("btrfs")) and subprocess.run(
+        [*QUOTA, image, there, "100m", "true"], capture_output=True).returncode == 0
 
 
 class FullDiskTest(harness.HubCase):
@@ -38,6 +51,27 @@ class FullDiskTest(harness.HubCase):
         self.runs.append(run)
         self.check_failed(run.wait(), "disk|space|free")
         self.assertEqual([e for e in self.hub.log if e.origin == "cdn"], [])
+
+    def test_33_quota_of_the_kernel(self):
+        """Over quota: said as that, nothing published; with a larger one the next run goes on."""
+        if not may_set_quota(self.base):
+            self.skipTest("a quota needs root and btrfs")
+        self.cache.mkdir(parents=True)
+        script = self.base / "quota.sh"
+        script.write_text(f'"$@"; echo "first $?, then" $(ls {self.folder}/refs 2>/dev/null)\n'
+                          f'btrfs qgroup limit none 0/5 {self.cache} && "$@"; code=$?; echo "second $code"\n'
+                          f'cd {self.folder}/blobs && sha256sum * && exit $code\n')
+        line = [*QUOTA, self.base / "image", self.cache, "4m", "sh", script, harness.PROGRAM, *self.install_line()]
+        run = harness.Running(line, self.env(GPTOSS_HUB_DISK_MARGIN="0"), self.base)
+        self.runs.append(run)
+        self.assertEqual(run.wait().code, 0, run.said)
+        self.assertIn("first 1, then\n", run.out)
+        self.assertRegex(run.err, "gptoss: error: .*quota on that disk is used up.*bytes are needed")
+        self.assertIn("second 0", run.out)
+        for name in (SHARD1, SHARD2):
+            sha256 = self.file(name).sha256
+            self.assertIn(f"{sha256}  {sha256}\n", run.out)
+        self.assertNotIn(".gptoss-", run.out)
 
     def test_32_disk_fills_up(self):
         """Something else takes the space while we download: stop, say how much is needed, keep what is there; with
