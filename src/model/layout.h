@@ -38,6 +38,9 @@ class TensorSource {
 
 // A scale byte of 255 is NaN in E8M0: refused, with the tensor's name.
 Status CheckE8m0Scales(const Tensor& scales);
+// Whether one of GGUF's MXFP4 blocks (a scale, then 16 bytes of values) has that scale; on all CPUs where it
+// pays.
+bool HasNanMxfp4Scale(std::span<const std::byte> blocks);
 
 // `config.json` beside the tensors decides between OpenAI's and MLX' layout by what is there.
 Status FillFromSafetensors(const TensorMap& tensors, const Json& config, Model& model);

@@ -2,11 +2,42 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <optional>
+#include <system_error>
+#include <thread>
 
 #include "model/layout.h"
 
 namespace gptoss {
+
+// Every line of memory is read for it. One thread took 1.7 s for the 12 GB of the 20B model (page cache
+// warm).
+bool HasNanMxfp4Scale(std::span<const std::byte> bytes) {
+  constexpr std::size_t kBlock = 17;  // a scale, then 32 values of 4 bits
+  constexpr std::size_t kPart = kBlock << 20;
+  const auto look = [](std::span<const std::byte> part) {
+    for (std::size_t i = 0; i < part.size(); i += kBlock)
+      if (part[i] == std::byte{255}) return true;
+    return false;
+  };
+  std::atomic<std::size_t> next = 0;
+  std::atomic<bool> found = false;
+  const auto work = [&] {
+    for (std::size_t at; !found && (at = next.fetch_add(kPart)) < bytes.size();)
+      if (look(bytes.subspan(at, std::min(kPart, bytes.size() - at)))) found = true;
+  };
+  std::vector<std::jthread> others;
+  const std::size_t wanted = std::min<std::size_t>(std::thread::hardware_concurrency(), bytes.size() / kPart);
+  try {
+    for (std::size_t i = 1; i < wanted; ++i) others.emplace_back(work);
+  } catch (const std::system_error&) {  // no thread to be had: the others do it
+  }
+  work();
+  others.clear();
+  return found;
+}
+
 namespace {
 
 // Metadata of one file; the first thing that is wrong is kept.
@@ -52,12 +83,9 @@ class Metadata {
 Result<ExpertMatrices> Experts(TensorSource& source, const std::string& name, std::int64_t experts,
                                std::int64_t rows, std::int64_t cols) {
   GPTOSS_TRY(const Tensor* tensor, source.Get(name, {experts, rows, cols}, {TensorType::kMxfp4}));
-  // Scales stand inside the blocks; one byte in 17 is looked at. 255 is NaN.
-  for (std::size_t i = 0; i < tensor->bytes.size(); i += 17) {
-    if (tensor->bytes[i] == std::byte{255}) {
-      return Fail(ErrorCode::kDataLoss,
-                  fmt::format("{}: tensor {} holds a scale that is NaN: damaged", tensor->file, name));
-    }
+  if (HasNanMxfp4Scale(tensor->bytes)) {
+    return Fail(ErrorCode::kDataLoss,
+                fmt::format("{}: tensor {} holds a scale that is NaN: damaged", tensor->file, name));
   }
   ExpertMatrices m;
   m.first = {.format = WeightFormat::kMxfp4Gguf,

@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "model/checkpoint.h"
 #include "model/gguf.h"
+#include "model/layout.h"
 #include "model/tensor.h"
 
 namespace gptoss {
@@ -188,6 +189,19 @@ class Copy {
  private:
   fs::path path_;
 };
+
+TEST(Checkpoints, OneBadScaleAmongMillionsOfBlocksIsFound) {
+  std::vector<std::byte> blocks(std::size_t{17} * 5'000'001);  // several parts, the last one short
+  EXPECT_FALSE(HasNanMxfp4Scale(blocks));
+  for (std::size_t i = 1; i < 17; ++i) blocks[i] = blocks[blocks.size() - i] = std::byte{255};
+  EXPECT_FALSE(HasNanMxfp4Scale(blocks)) << "values may be anything";
+  for (const std::size_t block : {0U, 1U << 20U, 3'333'333U, 5'000'000U}) {
+    blocks[block * 17] = std::byte{255};
+    EXPECT_TRUE(HasNanMxfp4Scale(blocks)) << block;
+    blocks[block * 17] = std::byte{127};
+  }
+  EXPECT_FALSE(HasNanMxfp4Scale({}));
+}
 
 TEST(Checkpoints, DamageGetsOneSentenceWithFileAndTensor) {
   {
