@@ -132,6 +132,39 @@ TEST_F(ProviderTest, ALoadEndsWhenNobodyWaitsForIt) {
   EXPECT_EQ(control_->loaded, 0);
 }
 
+TEST_F(ProviderTest, APathIsLoadedInsteadOfTheProvidersOwnModel) {
+  SayForEver();
+  control_->look = State::kNotInstalled;  // a path needs no installation
+  Start();
+  EXPECT_TRUE(provider_->Load("/a"));
+  EXPECT_TRUE(provider_->Load("/a"));
+  EXPECT_EQ(control_->paths(), (std::vector<std::string>{"/a"}));
+  const SessionId session = provider_->StartSession().value();
+  Reader reader;
+  ASSERT_TRUE(provider_->Stream(session, "a", {}, reader.on_chunk(), reader.on_done()));
+  reader.WaitForChunks(1);
+  const Status busy = provider_->Load("/b");
+  ASSERT_FALSE(busy);
+  EXPECT_EQ(busy.error().message, "another model is in use; unload it first");
+  provider_->Cancel(session);
+  EXPECT_EQ(reader.Wait().end, TurnEnd::kCancelled);
+  EXPECT_TRUE(Eventually([&] { return provider_->Load("/b").has_value(); }));
+  EXPECT_EQ(control_->paths(), (std::vector<std::string>{"/a", "/b"}));
+  EXPECT_EQ(control_->alive, 1);
+}
+
+TEST_F(ProviderTest, MessagesAreAPromptToo) {
+  Say(kHello);
+  Start();
+  const SessionId session = provider_->StartSession().value();
+  Reader reader;
+  std::vector<harmony::Message> messages = {harmony::UserMessage("Hello"),
+                                            harmony::UserMessage("Are you there?")};
+  ASSERT_TRUE(provider_->Stream(session, std::move(messages), {}, reader.on_chunk(), reader.on_done()));
+  EXPECT_EQ(reader.Wait().answer, "Hello, world!");
+  EXPECT_EQ(provider_->Snapshot(session)->messages[2].Text(), "Are you there?");
+}
+
 TEST_F(ProviderTest, AFailedLoadSaysWhyAndTheNextOneTriesAgain) {
   Say(kHello);
   control_->fail_load = true;

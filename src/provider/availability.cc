@@ -21,7 +21,7 @@ bool TransitionAllowed(ModelState from, ModelState to) {
       /*downloading*/ {true, true, true, true, false, false},
       /*installed  */ {true, true, true, true, true, false},
       /*loading    */ {false, false, false, true, true, true},
-      /*ready      */ {false, false, false, true, false, true},
+      /*ready      */ {false, false, false, true, false, false},
   };
   return kAllowed[static_cast<std::size_t>(from)][static_cast<std::size_t>(to)];
 }

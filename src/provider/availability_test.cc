@@ -21,7 +21,7 @@ TEST(AvailabilityTest, EveryTransitionAllowedAndForbidden) {
       {State::kInstalled,
        {State::kUnavailable, State::kNotInstalled, State::kDownloading, State::kInstalled, State::kLoading}},
       {State::kLoading, {State::kInstalled, State::kLoading, State::kReady}},
-      {State::kReady, {State::kInstalled, State::kReady}},
+      {State::kReady, {State::kInstalled}},
   };
   for (int from = 0; from < kModelStates; ++from) {
     for (int to = 0; to < kModelStates; ++to) {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -22,12 +23,25 @@ namespace gptoss::testing {
 struct ScriptedControl {
   std::atomic<int> opened{0}, loaded{0}, alive{0}, installs{0}, dropped{0};
   std::atomic<ModelState> look{ModelState::kInstalled};
+  std::atomic<int> looks{0};       // beyond 0: part of what a look tells, so that a state can follow itself
   std::atomic<int> load_steps{3};  // fractions that a load tells
   std::chrono::milliseconds per_load_step{0};
   std::atomic<bool> fail_load{false}, fail_open{false}, fail_install{false};
   std::chrono::milliseconds per_install_step{0};
   std::function<void()> at_install_step;
+  void NotePath(const std::string& path) {
+    const std::lock_guard lock(mutex_);
+    paths_.push_back(path);
+  }
+  std::vector<std::string> paths() {
+    const std::lock_guard lock(mutex_);
+    return paths_;
+  }
   std::shared_ptr<FakeControl> backend = std::make_shared<FakeControl>();
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::string> paths_;
 };
 
 // Runs turns on a real engine over the fake backend, with the demo's tokenizer.
@@ -61,10 +75,12 @@ class ScriptedSource final : public ModelSource {
     Availability look{.state = state};
     if (state == ModelState::kUnavailable) look.reason = "the test says no";
     if (state == ModelState::kNotInstalled) look.reason = "the test has not installed it";
+    if (control_->looks > 0) look.advice = std::to_string(control_->looks);
     return look;
   }
-  Result<Checkpoint> Open(const std::optional<std::string>&) override {
+  Result<Checkpoint> Open(const std::optional<std::string>& path) override {
     ++control_->opened;
+    if (path) control_->NotePath(*path);
     if (control_->fail_open) return Fail(ErrorCode::kDataLoss, "the test broke the file");
     return OpenDemoCheckpoint();
   }
