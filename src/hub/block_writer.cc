@@ -17,19 +17,9 @@ constexpr std::chrono::milliseconds kLook{50};
 // not, and 2.6 to 5.3 s in 1 MB.
 constexpr std::size_t kWriteBytes = 16 * 1024;
 
-// Whether the hash meets these bytes while they are in memory, on a line so fast that copying them into the
-// page cache would hold it up: 2 GB on two cores took 2.49 s past the cache, 2.58 s through it. On slower
-// lines the cache is worth more: the model is loaded from there next.
-bool MayPassCacheBy(const TransferState& state, const FileTask& file, const Block& block) {
-  return state.fast_line && file.hashing && file.unverified.empty() && file.flights.size() == 1 &&
-         block.end() <= file.hashed + kMostRecentBlocks * kFastBlockBytes;
-}
-
-Status WriteBlock(Partial& partial, const Block& block, bool pass_cache_by) {
-  if (pass_cache_by) {
-    GPTOSS_TRY(const bool written, partial.WriteUncached(block.offset(), block.bytes()));
-    if (written) return partial.Record({block.offset(), block.size(), ByteSum::Of(block.bytes())});
-  }
+// Past the page cache (O_DIRECT) the same 2 GB took 2.49 s instead of 2.58 s, and the first load of a model
+// then reads everything from the disk, ten seconds for 12 GB: tried and dropped.
+Status WriteBlock(Partial& partial, const Block& block) {
   ByteSum sum;
   auto bytes = block.bytes();
   for (std::uint64_t offset = block.offset(); !bytes.empty();) {
@@ -58,10 +48,9 @@ void WriteAndCount(TransferState& state, PendingBlock pending, std::unique_lock<
   Flight& flight = *pending.flight;
   FileTask& file = *flight.file;
   const std::shared_ptr<Partial> partial = file.partial;
-  const bool pass_cache_by = MayPassCacheBy(state, file, *pending.block);
   file.being_written = true;
   lock.unlock();
-  Status status = WriteBlock(*partial, *pending.block, pass_cache_by);
+  Status status = WriteBlock(*partial, *pending.block);
   lock.lock();
   file.being_written = false;
   flight.buffered -= pending.block->size();

@@ -114,7 +114,7 @@ Partial::~Partial() {
     ::renameat(folder_, part_name_.c_str(), folder_, shared_part_.c_str());
     ::renameat(folder_, journal_name_.c_str(), folder_, shared_journal_.c_str());
   }
-  for (const int fd : {log_, data_, folder_, uncached_.load()}) {
+  for (const int fd : {log_, data_, folder_}) {
     if (fd >= 0) ::close(fd);
   }
 }
@@ -211,23 +211,8 @@ Status Partial::Reserve() {
 }
 
 Status Partial::Write(std::uint64_t offset, std::span<const std::byte> bytes) {
-  return WriteTo(data_, offset, bytes);
-}
-
-Result<bool> Partial::WriteUncached(std::uint64_t offset, std::span<const std::byte> bytes) {
-  const auto whole = [](std::uint64_t number) { return number % kUncachedUnit == 0; };
-  if (!whole(offset) || !whole(bytes.size()) || !whole(reinterpret_cast<std::uintptr_t>(bytes.data()))) {
-    return false;
-  }
-  std::call_once(uncached_asked_, [this] { uncached_ = OpenUncached(data_); });
-  if (uncached_ < 0) return false;
-  GPTOSS_CHECK_OK(WriteTo(uncached_, offset, bytes));
-  return true;
-}
-
-Status Partial::WriteTo(int fd, std::uint64_t offset, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
-    const ssize_t written = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    const ssize_t written = ::pwrite(data_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return std::unexpected(DiskError("write", errno));
     offset += static_cast<std::uint64_t>(written);

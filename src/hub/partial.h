@@ -39,8 +39,6 @@ class Partial {
   // Sets the disk space aside.
   Status Reserve();
   Status Write(std::uint64_t offset, std::span<const std::byte> bytes);
-  // The same past the page cache. False, and nothing is written: not these bytes, or not on this disk.
-  Result<bool> WriteUncached(std::uint64_t offset, std::span<const std::byte> bytes);
   Status Read(std::uint64_t offset, std::span<std::byte> bytes) const;
   // The bytes of this extent have been written. Appended to the journal.
   Status Record(const Extent& extent);
@@ -63,7 +61,6 @@ class Partial {
   void ClaimNames(bool exclusive);
   void ReadJournal();
   Status OpenData();
-  Status WriteTo(int fd, std::uint64_t offset, std::span<const std::byte> bytes);
   // All of it, in place of the old one. Not durable: the next Sync makes it so, and nobody waits for the
   // disk.
   Status WriteJournal(bool durable);
@@ -74,8 +71,6 @@ class Partial {
   std::string shared_part_,
       shared_journal_;  // names of everybody; differ from the above where locks are void
   int folder_ = -1, data_ = -1, log_ = -1;
-  std::once_flag uncached_asked_;
-  std::atomic<int> uncached_{-1};  // of the same file as data_
   std::mutex mutex_;
   Journal journal_;
   std::vector<Extent> resumed_;

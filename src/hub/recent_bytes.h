@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <new>
 #include <span>
 #include <vector>
 
@@ -20,7 +19,7 @@ inline constexpr std::size_t kFastBlockBytes = 1024 * 1024;
 
 class Block {
  public:
-  Block() : bytes_(static_cast<std::byte*>(::operator new(kFastBlockBytes, kAlign))) {}
+  Block() : bytes_(std::make_unique_for_overwrite<std::byte[]>(kFastBlockBytes)) {}
   std::uint64_t offset() const { return offset_; }
   std::uint64_t end() const { return offset_ + size_; }
   std::size_t size() const { return size_; }
@@ -33,11 +32,7 @@ class Block {
   std::size_t Append(std::span<const std::byte> bytes);
 
  private:
-  static constexpr std::align_val_t kAlign{4096};  // a disk takes it as it is
-  struct Free {
-    void operator()(std::byte* bytes) const { ::operator delete(bytes, kAlign); }
-  };
-  std::unique_ptr<std::byte, Free> bytes_;
+  std::unique_ptr<std::byte[]> bytes_;
   std::uint64_t offset_ = 0;
   std::size_t size_ = 0;
 };

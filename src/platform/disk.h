@@ -1,7 +1,6 @@
 // What a disk is asked for beyond reading and writing: space that is free or set aside, bytes made durable.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 
@@ -21,11 +20,6 @@ Result<DiskSpace> DiskSpaceFor(const std::filesystem::path& path);
 int ReserveSpace(int fd, std::uint64_t bytes);
 // The data (not times) survives a power loss once this returns 0; else an errno.
 int SyncData(int fd);
-// A second descriptor of the same open file whose writes pass the page cache by: what they write is not kept
-// in memory, and costs no copy. Offsets, sizes and addresses must be multiples of kUncachedUnit. -1: the file
-// system or the kernel has no such thing.
-inline constexpr std::size_t kUncachedUnit = 4096;
-int OpenUncached(int fd);
 // Data and metadata, to the medium itself where the system can ask for that.
 int SyncFile(int fd);
 // The mode that a new file gets when asked for `mode`. Does not change the process's umask.

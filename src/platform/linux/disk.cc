@@ -22,25 +22,6 @@ int ReserveSpace(int fd, std::uint64_t bytes) {
 }
 
 int SyncData(int fd) { return ::fdatasync(fd) == 0 ? 0 : errno; }
-// Network and memory file systems take O_DIRECT and gain nothing by it; they do not say how it must be
-// aligned.
-int OpenUncached(int fd) {
-#if defined(O_DIRECT) && defined(STATX_DIOALIGN)
-  struct statx info{};
-  if (::statx(fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &info) != 0 || (info.stx_mask & STATX_DIOALIGN) == 0)
-    return -1;
-  const auto fits = [](unsigned unit) { return unit != 0 && kUncachedUnit % unit == 0; };
-  if (!fits(info.stx_dio_mem_align) || !fits(info.stx_dio_offset_align)) return -1;
-  char name[64];
-  std::snprintf(name, sizeof name, "/proc/self/fd/%d",
-                fd);  // this very file, whatever its name leads to by now
-  return ::open(name, O_WRONLY | O_DIRECT | O_CLOEXEC);
-#else
-  (void)fd;
-  return -1;
-#endif
-}
-
 int SyncFile(int fd) { return ::fsync(fd) == 0 ? 0 : errno; }
 
 unsigned ModeUnderUmask(unsigned mode) {

@@ -27,10 +27,6 @@ int SyncData(int fd) {
   return ::fsync(fd) == 0 ? 0 : errno;
 }
 
-// F_NOCACHE is of the file, not of a descriptor: what is read back for the hash would go past the cache as
-// well.
-int OpenUncached(int /*fd*/) { return -1; }
-
 int SyncFile(int fd) {
   if (::fcntl(fd, F_FULLFSYNC) == 0) return 0;
   return ::fsync(fd) == 0 ? 0 : errno;  // network disks have no F_FULLFSYNC
