@@ -114,7 +114,8 @@ Status CheckDisk(const HubContext& context, const hub::InstallPlan& plan) {
       ErrorCode::kResourceExhausted,
       fmt::format("not enough room in {}: {} are needed ({} of files and a margin), {} are free; free {} or "
                   "choose another disk with --cache-dir",
-                  context.options.cache_dir, HumanBytes(plan.disk_needed_bytes), HumanBytes(Missing(plan)),
+                  context.options.cache_dir, HumanBytes(plan.disk_needed_bytes),
+                  HumanBytes(std::min(Missing(plan), plan.disk_needed_bytes)),
                   HumanBytes(plan.disk_free_bytes),
                   HumanBytes(plan.disk_needed_bytes - plan.disk_free_bytes)));
 }

@@ -97,9 +97,9 @@ Status InstallerParts::Prepare(const Content& content, const Missing& missing) c
   std::vector<BlobJob> partial;
   for (const BlobJob& job : missing.jobs)
     if (!job.replace) partial.push_back(job);
-  const std::uint64_t durable = DurableBytes(partial);
+  const std::uint64_t taken = TakenBytes(partial);
   const std::uint64_t margin = client_->options().disk_margin_bytes;
-  const std::uint64_t needed = missing.bytes - std::min(missing.bytes, durable) + margin;
+  const std::uint64_t needed = missing.bytes - std::min(missing.bytes, taken) + margin;
   const std::uint64_t free = FreeBytes(content.cache.blobs());
   if (free >= needed) return {};
   return Fail(

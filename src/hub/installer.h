@@ -25,11 +25,12 @@ struct InstallPlan {
   std::vector<FileEntry> all_files;  // of the whole repository; empty: not known (offline)
   std::vector<BlobJob> jobs;         // all wanted files
   std::uint64_t total_bytes = 0;
-  std::uint64_t present_bytes = 0;                           // already in the cache or durable in partials
-  std::vector<std::pair<std::string, FoundFile>> reusable;   // path -> file of another tool
-  std::uint64_t disk_free_bytes = 0, disk_needed_bytes = 0;  // needed: missing bytes + margin
-  std::string memory_advice;                                 // from the catalog; "" if unknown
-  bool already_complete = false;  // installed at this commit and quick check passes
+  std::uint64_t present_bytes = 0;                          // already in the cache or durable in partials
+  std::vector<std::pair<std::string, FoundFile>> reusable;  // path -> file of another tool
+  std::uint64_t disk_free_bytes = 0,
+                disk_needed_bytes = 0;  // needed: missing bytes that nobody set aside + margin
+  std::string memory_advice;            // from the catalog; "" if unknown
+  bool already_complete = false;        // installed at this commit and quick check passes
 };
 
 struct InstallOptions {

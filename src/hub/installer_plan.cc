@@ -188,12 +188,13 @@ Result<InstallPlan> InstallerParts::Plan(const std::string& model, const Install
       missing_jobs.push_back(plan.jobs.back());
     }
   }
+  const std::uint64_t taken = plan.present_bytes + TakenBytes(missing_jobs);
   plan.present_bytes += DurableBytes(missing_jobs);
   if (options.reuse_found && !missing.empty()) plan.reusable = FindLocalFiles(missing, folders_);
   plan.disk_free_bytes = FreeBytes(cache.blobs());
   if (!missing.empty()) {
-    plan.disk_needed_bytes = plan.total_bytes - std::min(plan.total_bytes, plan.present_bytes) +
-                             client_->options().disk_margin_bytes;
+    plan.disk_needed_bytes =
+        plan.total_bytes - std::min(plan.total_bytes, taken) + client_->options().disk_margin_bytes;
   }
   plan.already_complete = missing.empty() && IsComplete(plan);
   return plan;

@@ -326,6 +326,12 @@ std::uint64_t BytesInJournal(const BlobJob& job) {
   return bytes;
 }
 
+std::uint64_t BytesSetAside(const BlobJob& job) {
+  struct stat info{};
+  if (::lstat((job.blob.string() + kPart).c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return 0;
+  return static_cast<std::uint64_t>(info.st_blocks) * 512;
+}
+
 bool BlobIsThere(const BlobJob& job) {
   struct stat info{};
   return ::stat(job.blob.c_str(), &info) == 0 && S_ISREG(info.st_mode) &&

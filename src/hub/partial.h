@@ -80,6 +80,8 @@ class Partial {
 
 // Bytes that a partial's journal speaks of, for somebody who does not own it.
 std::uint64_t BytesInJournal(const BlobJob& job);
+// What the file system has given to a partial, written or not; 0 if there is none.
+std::uint64_t BytesSetAside(const BlobJob& job);
 // The blob is there: a regular file (also behind the links of a shared store) of the right size.
 bool BlobIsThere(const BlobJob& job);
 // Is there a partial or a journal of this file? A process that was killed just after it had published the

@@ -510,6 +510,15 @@ std::uint64_t DurableBytes(std::span<const BlobJob> jobs) {
   return bytes;
 }
 
+std::uint64_t TakenBytes(std::span<const BlobJob> jobs) {
+  std::uint64_t bytes = 0;
+  for (const BlobJob& job : jobs) {
+    const std::uint64_t set_aside = std::min(job.file.size, BytesSetAside(job));
+    bytes += std::max(set_aside, DurableBytes(std::span(&job, 1)));
+  }
+  return bytes;
+}
+
 Status DropPartials(std::span<const BlobJob> jobs) {
   Status status;
   for (const BlobJob& job : jobs) {

@@ -73,6 +73,9 @@ Status FetchBlobs(HubClient& client, const std::string& repository, const std::s
 
 // Bytes of these jobs that are durable in partials or complete blobs.
 std::uint64_t DurableBytes(std::span<const BlobJob> jobs);
+// Bytes of the disk that these jobs have already: complete blobs, and what partials hold or have set aside.
+// Never less than DurableBytes.
+std::uint64_t TakenBytes(std::span<const BlobJob> jobs);
 // Removes partials and journals of these jobs (install cancelled with --drop).
 Status DropPartials(std::span<const BlobJob> jobs);
 

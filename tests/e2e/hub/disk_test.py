@@ -52,6 +52,28 @@ class FullDiskTest(harness.HubCase):
         self.check_failed(run.wait(), "disk|space|free")
         self.assertEqual([e for e in self.hub.log if e.origin == "cdn"], [])
 
+    def test_31_what_was_set_aside_is_not_needed_again(self):
+        """Killed with all its space reserved, the next run does not ask for that space once more."""
+        if not may_mount():
+            self.skipTest("mounting a tmpfs needs root")
+        self.cache.mkdir(parents=True)
+        script = self.base / "again.sh"
+        script.write_text('"$@" & pid=$!\n'
+                          f'while [ ! -e {self.base}/go ]; do sleep 0.02; done\n'
+                          'kill -9 $pid; wait $pid; df -k --output=avail "$HF_HOME/hub" | tail -1; "$@"\n')
+        held = faults.hold(300_000)
+        for path in (SHARD1, SHARD2):
+            self.hub.on(held, self.file(path).sha256, origin="cdn", times=1)
+        line = [*TMPFS, "8m", self.cache, "sh", script, harness.PROGRAM, *self.install_line()]
+        run = harness.Running(line, self.env(GPTOSS_HUB_DISK_MARGIN="0"), self.base)
+        self.runs.append(run)
+        for path in (SHARD1, SHARD2):
+            self.hub.wait_sent(self.file(path).sha256, 300_000)
+        (self.base / "go").touch()
+        run.wait_said(r"(^|\n) *\d+\n")
+        held.gate.set()
+        self.check_ok(run.wait())
+
     def test_33_quota_of_the_kernel(self):
         """Over quota: said as that, nothing published; with a larger one the next run goes on."""
         if not may_set_quota(self.base):
