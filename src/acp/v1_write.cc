@@ -232,7 +232,9 @@ Json WriteTerminalCommand(const TerminalCommand& command, const std::string& ses
 }
 
 Json WriteSessionEntry(const SessionEntry& entry) {
-  Json json{{"sessionId", entry.id}, {"cwd", entry.folder}};
+  Json json = Json::object();  // not from a list in braces, which copies: there are thousands of these
+  json["sessionId"] = entry.id;
+  json["cwd"] = entry.folder;
   if (!entry.more_folders.empty()) json["additionalDirectories"] = entry.more_folders;
   if (!entry.title.empty()) json["title"] = entry.title;
   if (!entry.updated_at.empty()) json["updatedAt"] = entry.updated_at;

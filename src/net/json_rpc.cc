@@ -183,7 +183,7 @@ void RpcConnection::Dispatch(std::string_view line, const RpcHandlers& handlers)
       handlers.on_notification(std::move(message.method), std::move(message.params));
       return;
     case RpcMessage::Kind::kMalformed:
-      if (options_.answer_noise) Reply(message.id, message.reply);
+      if (options_.answer_noise) Reply(message.id, std::move(message.reply));
       return;
     case RpcMessage::Kind::kReply:
       break;
@@ -200,11 +200,11 @@ void RpcConnection::Dispatch(std::string_view line, const RpcHandlers& handlers)
   on_reply(std::move(message.reply));
 }
 
-void RpcConnection::Reply(const Json& id, const RpcReply& reply) {
+void RpcConnection::Reply(const Json& id, RpcReply reply) {
   Json line = Envelope();
   line["id"] = id;
   if (reply) {
-    line["result"] = *reply;
+    line["result"] = std::move(*reply);
   } else {
     line["error"] = Json{{"code", reply.error().code}, {"message", reply.error().message}};
     if (!reply.error().data.is_null()) line["error"]["data"] = reply.error().data;

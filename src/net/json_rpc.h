@@ -86,7 +86,7 @@ class RpcConnection {
   Status Run(const RpcHandlers& handlers, const std::function<void()>& on_end = {});
 
   // In the order of these calls on the wire. Nothing happens after Close.
-  void Reply(const Json& id, const RpcReply& reply);
+  void Reply(const Json& id, RpcReply reply);
   void Notify(std::string_view method, Json params, const RpcPace& pace = {});
 
   // `on_reply` is called exactly once: on the thread of Run, or inside this, Close or Abandon.

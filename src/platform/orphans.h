@@ -1,5 +1,5 @@
 // Descendants that left their process group and whose parents have ended. Of this room only, but for
-// AdoptOrphans and EndOrphans.
+// AdoptOrphans.
 #pragma once
 
 #include <sys/types.h>

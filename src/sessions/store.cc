@@ -65,9 +65,13 @@ StoredSession ReadRow(const Statement& row) {
   StoredSession session;
   session.id = row.Text(0);
   session.folder = row.Text(1);
-  if (const auto folders = ParseJson(row.Text(2)); folders && folders->is_array()) {
-    for (const Json& folder : *folders) {
-      if (folder.is_string()) session.more_folders.push_back(folder.get<std::string>());
+  // Most have none: a list of many sessions is mostly these.
+  if (const std::string text = row.Text(2); text != "[]") {
+    const auto folders = ParseJson(text);
+    if (folders && folders->is_array()) {
+      for (const Json& folder : *folders) {
+        if (folder.is_string()) session.more_folders.push_back(folder.get<std::string>());
+      }
     }
   }
   session.title = row.Text(3);

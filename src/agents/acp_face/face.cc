@@ -56,7 +56,7 @@ void AcpFace::Shutdown() {
 
 void AcpFace::OnRequest(Json id, const std::string& method, const Json& params) {
   Reap();
-  if (auto answer = Dispatch(id, method, params)) context_.connection->Reply(id, *answer);
+  if (auto answer = Dispatch(id, method, params)) context_.connection->Reply(id, std::move(*answer));
 }
 
 void AcpFace::OnNotification(const std::string& method, const Json& params) {
@@ -167,7 +167,7 @@ std::optional<AcpFace::Answer> AcpFace::New(const Json& id, const Json& params) 
   Json answer{{"sessionId", session->id()}};
   answer.update(SessionState(*session));
   // The client learns the id from the answer; what came before that would be lost.
-  context_.connection->Reply(id, answer);
+  context_.connection->Reply(id, std::move(answer));
   session->SendCommands();
   session->StartAgent();
   return std::nullopt;

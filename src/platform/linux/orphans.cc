@@ -20,6 +20,7 @@ namespace gptoss {
 namespace {
 
 constexpr auto kRounds = std::chrono::milliseconds(200);
+constexpr auto kTakesPlace = std::chrono::milliseconds(30);  // how long an empty environment is doubted
 std::atomic<bool> g_adopts{false};
 
 // The first bytes of a file of /proc; "" where there is none, or none for us.
@@ -69,8 +70,10 @@ std::vector<Child> Children() {
   return children;
 }
 
-bool Carries(pid_t pid, const std::string& mark) {
+// nullopt: its environment is empty, as it is for a moment while a program takes another's place.
+std::optional<bool> Carries(pid_t pid, const std::string& mark) {
   const std::string environment = ProcText(pid, "environ", std::size_t{1} << 20);
+  if (environment.empty()) return std::nullopt;
   const std::string wanted = fmt::format("{}={}", kOrphanMark, mark);
   std::size_t at = 0;
   while (at < environment.size()) {
@@ -93,20 +96,23 @@ bool AdoptsOrphans() { return g_adopts; }
 
 void EndOrphans(const std::string& mark, const std::function<bool(pid_t)>& is_child) {
   if (!g_adopts) return;
-  const auto deadline = std::chrono::steady_clock::now() + kRounds;
+  const auto begin = std::chrono::steady_clock::now();
   while (true) {
+    const auto spent = std::chrono::steady_clock::now() - begin;
     bool some = false;
     for (const Child& child : Children()) {
       if (is_child(child.pid)) continue;
       if (!child.ended) {
-        if (!mark.empty() && !Carries(child.pid, mark)) continue;
+        const std::optional<bool> wanted = mark.empty() ? true : Carries(child.pid, mark);
+        some = some || (!wanted && spent < kTakesPlace);
+        if (!wanted.value_or(false)) continue;
         if (::kill(child.pid, SIGKILL) != 0) continue;
       }
       // What it leaves behind becomes ours when it is gone: another round.
       const pid_t reaped = ::waitpid(child.pid, nullptr, WNOHANG);
       some = some || !child.ended || reaped == child.pid;
     }
-    if (!some || std::chrono::steady_clock::now() >= deadline) return;
+    if (!some || spent >= kRounds) return;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 }

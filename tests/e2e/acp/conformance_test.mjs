@@ -314,6 +314,16 @@ test("commands: announced, answered, and changing what they say", async () => {
   await agent.stop();
 });
 
+test("a turn stops at the setting's number of calls, and says so", async () => {
+  const agent = await started({ env: { GPTOSS_AGENT_MAX_CALLS: "2" } });
+  const { sessionId, result } = await answered(agent, Array(5).fill('!call list_directory {"path":"."}').join("\n"));
+  assert.equal(result.stopReason, "max_turn_requests");
+  assert.equal(agent.updatesOf(sessionId, "tool_call").length, 2);
+  assert.match(agent.said(sessionId), /I stopped after 2 calls/);
+  assert.equal((await agent.prompt(sessionId, "!say on")).stopReason, "end_turn");
+  await agent.stop();
+});
+
 test("usage tells the context in force, not the model's largest", async () => {
   const agent = await started({ command: program, args: ["acp", "-m", "demo"], env: { GPTOSS_MEMORY_CONTEXT_TOKENS: "1536" } });
   const { sessionId, result } = await answered(agent, "Who are you?");

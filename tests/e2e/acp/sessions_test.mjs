@@ -2,6 +2,7 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Agent, acp, gone, processesWith, refused, temporaryFolder } from "./harness.mjs";
@@ -237,4 +238,37 @@ test("MCP servers of a session: their tools are called with permission, failures
   await agent.request(METHOD.close, { sessionId });
   await gone(name);
   await agent.stop();
+});
+
+test("an MCP server at an address: its tools are called, its headers sent, its session ended", async () => {
+  const seen = [];
+  const results = {
+    initialize: { protocolVersion: "2025-06-18", capabilities: { tools: {} }, serverInfo: { name: "web", version: "1" } },
+    "tools/list": { tools: [{ name: "add", inputSchema: { type: "object" } }] },
+    "tools/call": { content: [{ type: "text", text: "the sum is 42" }] },
+  };
+  const server = createServer(async (request, response) => {
+    let body = "";
+    for await (const chunk of request) body += chunk;
+    const message = body ? JSON.parse(body) : {};
+    seen.push({ method: message.method ?? request.method, key: request.headers["x-key"], session: request.headers["mcp-session-id"] });
+    if (message.id === undefined) return void response.writeHead(202).end();
+    const answer = JSON.stringify({ jsonrpc: "2.0", id: message.id, result: results[message.method] });
+    const stream = message.method === "tools/call";
+    response.writeHead(200, { "Content-Type": stream ? "text/event-stream" : "application/json", "Mcp-Session-Id": "one" });
+    response.end(stream ? `event: message\ndata: ${answer}\n\n` : answer);
+  });
+  await new Promise((r) => server.listen(0, "127.0.0.1", r));
+  const agent = await started();
+  const mcpServers = [{ type: "http", name: "web", url: `http://127.0.0.1:${server.address().port}/mcp`, headers: [{ name: "X-Key", value: "secret" }] }];
+  const { sessionId } = await agent.request(METHOD.new, { cwd: temporaryFolder(), mcpServers });
+  await agent.prompt(sessionId, '!call mcp__web__add {"a":40,"b":2}\n!context');
+  assert.match(agent.said(sessionId), /last=the sum is 42/);
+  assert.equal(agent.permissions.length, 1);
+  await agent.request(METHOD.close, { sessionId });
+  assert.deepEqual(seen.map((s) => s.method), ["initialize", "notifications/initialized", "tools/list", "tools/call", "DELETE"]);
+  assert.ok(seen.every((s) => s.key === "secret"));
+  assert.ok(seen.slice(1).every((s) => s.session === "one"));
+  await agent.stop();
+  server.close();
 });
