@@ -20,7 +20,6 @@ namespace gptoss {
 namespace {
 
 constexpr auto kRounds = std::chrono::milliseconds(200);
-constexpr auto kTakesPlace = std::chrono::milliseconds(30);  // how long an empty environment is doubted
 std::atomic<bool> g_adopts{false};
 
 // The first bytes of a file of /proc; "" where there is none, or none for us.
@@ -104,7 +103,7 @@ void EndOrphans(const std::string& mark, const std::function<bool(pid_t)>& is_ch
       if (is_child(child.pid)) continue;
       if (!child.ended) {
         const std::optional<bool> wanted = mark.empty() ? true : Carries(child.pid, mark);
-        some = some || (!wanted && spent < kTakesPlace);
+        some = some || !wanted;
         if (!wanted.value_or(false)) continue;
         if (::kill(child.pid, SIGKILL) != 0) continue;
       }
