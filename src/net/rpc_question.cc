@@ -26,14 +26,15 @@ RpcQuestion::RpcQuestion(RpcConnection& connection, std::string_view method, Jso
     : connection_(connection), state_(std::make_shared<State>()) {
   state_->on_late = std::move(on_late);
   const auto on_reply = [state = state_](RpcReply reply) {
-    bool late = false;
-    {
-      std::lock_guard lock(state->mutex);
-      late = state->given_up;
-      if (!late) state->reply = std::move(reply);
+    std::unique_lock lock(state->mutex);
+    if (!state->given_up) {
+      state->reply = std::move(reply);
+      lock.unlock();
+      state->came.notify_all();
+      return;
     }
-    state->came.notify_all();
-    if (late && state->on_late) state->on_late(reply);
+    lock.unlock();
+    if (state->on_late) state->on_late(reply);
   };
   id_ = connection_.Call(method, std::move(params), on_reply, pace);
 }
