@@ -16,6 +16,7 @@
 #include "platform/disk.h"
 #include "platform/memory.h"
 #include "platform/system.h"
+#include "provider/from_settings.h"
 #include "provider/hub_source.h"
 #include "provider/load_tokenizer.h"
 #include "settings/paths.h"
@@ -108,17 +109,14 @@ void CheckMemory(const Settings& settings, std::uint64_t weight_bytes, Findings&
 }
 
 void CheckDisk(const Settings& settings, Findings& findings) {
-  auto folder = settings.PathIfSet("hub.cache_dir");
-  if (!folder) {
-    if (const auto home = HomeDirectory()) folder = *home;
-  }
-  const auto space = DiskSpaceFor(folder.value_or("."));
+  const std::filesystem::path folder = HubCacheFrom(settings);
+  const auto space = DiskSpaceFor(folder);
   if (!space)
     return Add(findings, "disk", Health::kWarning, space.error().message, "gptoss config set hub.cache_dir");
   const std::uint64_t margin = settings.Bytes("hub.min_free_disk");
   const std::string text =
       fmt::format("{} free of {} where models are kept ({})", DescribeBytes(space->available),
-                  DescribeBytes(space->total), folder.value_or(".").string());
+                  DescribeBytes(space->total), folder.string());
   const bool enough = space->available >= kModelOnDisk + margin;
   Add(findings, "disk", enough ? Health::kOk : Health::kWarning, text,
       enough ? ""
@@ -132,7 +130,7 @@ void CheckSettings(const Settings& settings, Findings& findings) {
     Add(findings, "settings", Health::kError, problem.error.message,
         "gptoss config list shows names and ranges");
   for (const std::string& warning : settings.warnings())
-    Add(findings, "settings", Health::kWarning, warning, "remove or correct the line; it has no effect");
+    Add(findings, "settings", Health::kWarning, warning, "remove or correct it; it has no effect");
   if (!settings.problems().empty() || !settings.warnings().empty()) return;
   std::size_t changed = 0;
   for (std::size_t i = 0; i < kSettingCount; ++i)

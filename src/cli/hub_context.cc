@@ -24,12 +24,8 @@ std::filesystem::path SharedCache(const std::string& cache_dir) {
     const auto absolute = std::filesystem::absolute(cache_dir, error);
     return error ? std::filesystem::path(cache_dir) : absolute.lexically_normal();
   }
-  if (const auto input = CurrentSettingsInput()) {
-    const auto folder = Settings::LoadTolerant(*input)->PathIfSet("hub.cache_dir");
-    const auto expanded = folder ? ExpandHome(folder->string()) : Result<std::filesystem::path>();
-    if (folder && expanded) return *expanded;
-  }
-  return hub::HubOptionsFromEnvironment().cache_dir;
+  const auto input = CurrentSettingsInput();
+  return HubCacheFrom(input ? *Settings::LoadTolerant(*input) : *Settings::Defaults());
 }
 
 Result<HubContext> OpenHubContext(const std::string& cache_dir) {

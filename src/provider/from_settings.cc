@@ -44,6 +44,10 @@ void Memory(const Settings& settings, ProviderOptions& options) {
                                                                          : PressurePolicy::kFinishTurns;
 }
 
+std::filesystem::path CacheIn(const Settings& settings, const hub::HubOptions& environment) {
+  return settings.PathIfSet("hub.cache_dir").value_or(environment.cache_dir);
+}
+
 }  // namespace
 
 bool IsSet(const Settings& settings, std::string_view name) {
@@ -75,10 +79,7 @@ Result<hub::HubOptions> HubOptionsFrom(const Settings& settings) {
   // them alone.
   if (IsSet(settings, "hub.endpoint")) options.endpoint = settings.String("hub.endpoint");
   while (options.endpoint.ends_with('/')) options.endpoint.pop_back();
-  if (const auto folder = settings.PathIfSet("hub.cache_dir")) {
-    GPTOSS_TRY(const std::filesystem::path expanded, ExpandHome(folder->string()));
-    options.cache_dir = expanded.string();
-  }
+  options.cache_dir = CacheIn(settings, options).string();
   if (const auto file = settings.PathIfSet("hub.token_file")) {
     GPTOSS_TRY(const std::filesystem::path expanded, ExpandHome(file->string()));
     auto text = ReadFile(expanded, kMaxTokenFile);
@@ -95,6 +96,10 @@ Result<hub::HubOptions> HubOptionsFrom(const Settings& settings) {
   if (IsSet(settings, "hub.min_free_disk")) options.disk_margin_bytes = settings.Bytes("hub.min_free_disk");
   if (settings.Bool("hub.offline")) options.offline = true;
   return options;
+}
+
+std::filesystem::path HubCacheFrom(const Settings& settings) {
+  return CacheIn(settings, hub::HubOptionsFromEnvironment());
 }
 
 Result<std::filesystem::path> TelemetryFolder() {

@@ -22,6 +22,9 @@ Result<ProviderOptions> ProviderOptionsFrom(const Settings& settings, bool demo)
 // hub.*, over what the environment says for the Hub's other clients.
 Result<hub::HubOptions> HubOptionsFrom(const Settings& settings);
 
+// The `cache_dir` of HubOptionsFrom, for whoever asks for nothing else: no token is needed. "": nowhere.
+std::filesystem::path HubCacheFrom(const Settings& settings);
+
 // Where the log of numbers is: `telemetry` in StateDirectory().
 Result<std::filesystem::path> TelemetryFolder();
 

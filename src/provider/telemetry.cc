@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <concepts>
 #include <cstring>
 #include <system_error>
 
@@ -39,16 +40,70 @@ bool EndsInTheMiddle(int fd, off_t size) {
   return size > 0 && ::pread(fd, &last, 1, size - 1) == 1 && last != '\n';
 }
 
-template <typename T>
-T Field(const Json& json, const char* name) {
-  const auto it = json.find(name);
-  if constexpr (std::is_same_v<T, std::string>) {
-    return it != json.end() && it->is_string() ? it->get<std::string>() : std::string();
-  } else if constexpr (std::is_same_v<T, bool>) {
-    return it != json.end() && it->is_boolean() && it->get<bool>();
-  } else {
-    return it != json.end() && it->is_number() ? it->get<T>() : T{};
+// What no machine of ours reaches: a number beyond it is damage, and would spoil every sum.
+constexpr std::int64_t kMostTokens = 1'000'000'000;
+constexpr double kMostMilliseconds = 1e11, kMostTokensPerSecond = 1e9;
+constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 60;
+
+// Reads fields that may be missing; one of another type, or beyond its limit, makes the record not whole.
+class RecordReader {
+ public:
+  explicit RecordReader(const Json& json) : json_(json) {}
+  bool whole() const { return whole_; }
+
+  void Read(const char* name, std::string& value) {
+    Take(name, &Json::is_string, [&](const Json& field) { value = field.get<std::string>(); });
   }
+  void Read(const char* name, bool& value) {
+    Take(name, &Json::is_boolean, [&](const Json& field) { value = field.get<bool>(); });
+  }
+  // Whole and not negative: as the parser gives them.
+  template <std::integral T>
+  void Read(const char* name, T& value, T most) {
+    Take(name, &Json::is_number_unsigned, [&](const Json& field) {
+      const auto number = field.get<std::uint64_t>();
+      whole_ = whole_ && number <= static_cast<std::uint64_t>(most);
+      value = static_cast<T>(number);
+    });
+  }
+  void Read(const char* name, double& value, double most) {
+    Take(name, &Json::is_number, [&](const Json& field) {
+      value = field.get<double>();
+      whole_ = whole_ && value >= 0 && value <= most;
+    });
+  }
+
+ private:
+  void Take(const char* name, bool (Json::*fits)() const noexcept, const auto& take) {
+    const auto field = json_.find(name);
+    if (field == json_.end()) return;
+    if (((*field).*fits)()) return take(*field);
+    whole_ = false;
+  }
+
+  const Json& json_;
+  bool whole_ = true;
+};
+
+// False: there is none. A place that no log can be in is bad use, not a log without numbers.
+Result<bool> IsThere(const std::filesystem::path& file) {
+  struct stat info{};
+  if (::lstat(file.c_str(), &info) == 0) return true;
+  const int why = errno;
+  if (why == ENOENT) return false;
+  if (why != ENOTDIR && why != ELOOP) return FailErrno("look at", file, why);
+  return Fail(ErrorCode::kInvalidArgument,
+              fmt::format("cannot look at {}: {}; put a folder in the place of what is above it",
+                          file.string(), std::strerror(why)));
+}
+
+Result<std::string> ReadLog(const std::filesystem::path& file) {
+  auto text = ReadFile(file);
+  std::error_code ignored;
+  if (!text && std::filesystem::is_symlink(std::filesystem::symlink_status(file, ignored)))
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("{}; it is a link that cannot be followed: remove it", text.error().message));
+  return text;
 }
 
 }  // namespace
@@ -73,17 +128,19 @@ Result<GenerationRecord> ParseRecord(std::string_view line) {
     return Fail(ErrorCode::kDataLoss, "not a line of this log");
   }
   GenerationRecord r;
-  r.time = Field<std::string>(json, "time");
-  r.model_hash = Field<std::string>(json, "model");
-  r.prompt_tokens = Field<std::int64_t>(json, "prompt_tokens");
-  r.cached_tokens = Field<std::int64_t>(json, "cached_tokens");
-  r.generated_tokens = Field<std::int64_t>(json, "generated_tokens");
-  r.first_token_ms = Field<double>(json, "first_token_ms");
-  r.tokens_per_second = Field<double>(json, "tokens_per_second");
-  r.peak_memory_bytes = Field<std::uint64_t>(json, "peak_memory_bytes");
-  r.cancelled = Field<bool>(json, "cancelled");
-  r.repaired = Field<bool>(json, "repaired");
-  r.stop_reason = Field<std::string>(json, "stop_reason");
+  RecordReader reader(json);
+  reader.Read("time", r.time);
+  reader.Read("model", r.model_hash);
+  reader.Read("prompt_tokens", r.prompt_tokens, kMostTokens);
+  reader.Read("cached_tokens", r.cached_tokens, kMostTokens);
+  reader.Read("generated_tokens", r.generated_tokens, kMostTokens);
+  reader.Read("first_token_ms", r.first_token_ms, kMostMilliseconds);
+  reader.Read("tokens_per_second", r.tokens_per_second, kMostTokensPerSecond);
+  reader.Read("peak_memory_bytes", r.peak_memory_bytes, kMostBytes);
+  reader.Read("cancelled", r.cancelled);
+  reader.Read("repaired", r.repaired);
+  reader.Read("stop_reason", r.stop_reason);
+  if (!reader.whole()) return Fail(ErrorCode::kDataLoss, "a number of this line cannot be");
   return r;
 }
 
@@ -170,11 +227,14 @@ std::string Telemetry::problem() const {
 Result<TelemetryLog> ReadTelemetry(const std::filesystem::path& folder) {
   TelemetryLog log;
   int oldest = -1;
-  std::error_code ignored;
-  while (std::filesystem::exists(LogFile(folder, oldest + 1), ignored) && oldest < 1000) ++oldest;
+  while (oldest < 1000) {
+    GPTOSS_TRY(const bool there, IsThere(LogFile(folder, oldest + 1)));
+    if (!there) break;
+    ++oldest;
+  }
   for (int age = oldest; age >= 0; --age) {
     const std::filesystem::path file = LogFile(folder, age);
-    GPTOSS_TRY(const std::string text, ReadFile(file));
+    GPTOSS_TRY(const std::string text, ReadLog(file));
     TelemetryLog::Damage damage{.file = file.string()};
     std::size_t number = 0;
     for (std::string_view rest = text; !rest.empty();) {

@@ -33,7 +33,7 @@ struct GenerationRecord {
   std::string stop_reason;
 };
 std::string ToJsonLine(const GenerationRecord& record);
-// nullopt-like errors: kDataLoss for a line that is none of ours.
+// kDataLoss: a line that is none of ours, or with a field of another type, a negative or an absurd number.
 Result<GenerationRecord> ParseRecord(std::string_view line);
 
 // Since the provider was made. Histogram bounds: kFirstTokenBounds, in seconds.
@@ -82,6 +82,8 @@ struct TelemetryLog {
 };
 // "3 lines of the log could not be read: FILE (3, from line 1)"; "" where all could.
 std::string DescribeDamage(const TelemetryLog& log);
+// No folder, or an empty one, is an empty log. kInvalidArgument: what is there cannot be a log (a folder, a
+// FIFO, a link to itself, a file where a folder should be).
 Result<TelemetryLog> ReadTelemetry(const std::filesystem::path& folder);
 
 }  // namespace gptoss

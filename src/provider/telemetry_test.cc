@@ -44,6 +44,19 @@ TEST_F(TelemetryTest, ARecordSurvivesItsLine) {
   EXPECT_FALSE(ParseRecord("not json"));
 }
 
+TEST_F(TelemetryTest, ALineWithWhatCannotBeIsNone) {
+  for (const char* field : {R"("generated_tokens":-5)", R"("generated_tokens":1.5)", R"("prompt_tokens":"3")",
+                            R"("tokens_per_second":"fast")", R"("tokens_per_second":1e308)",
+                            R"("peak_memory_bytes":18446744073709551615)", R"("cancelled":"no")",
+                            R"("time":5)", R"("stop_reason":null)"}) {
+    // The last of two fields of one name counts.
+    std::string line = ToJsonLine(Sample(7));
+    line.replace(line.rfind('}'), 1, std::string(",") + field + "}");
+    EXPECT_FALSE(ParseRecord(line)) << line;
+  }
+  EXPECT_TRUE(ParseRecord(R"({"time":"2026-01-02T03:04:05.678Z","generated_tokens":0})"));
+}
+
 TEST_F(TelemetryTest, NothingIsWrittenUnlessAskedFor) {
   Telemetry telemetry({.log = false, .folder = folder_});
   telemetry.Record(Sample(7), 0.1, false);

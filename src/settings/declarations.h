@@ -178,7 +178,7 @@ inline constexpr auto kDeclarations = std::to_array<Declaration>({
      .fallback = "",
      .help =
          "Cache for models, shared with the other tools of the Hub: what one of them has fetched, all find; "
-         "none: HF_HUB_CACHE, else ~/.cache/huggingface/hub"},
+         "none: HF_HUB_CACHE, else the folder hub in HF_HOME, else ~/.cache/huggingface/hub"},
     {.name = "hub.token_file",
      .type = SettingType::kPath,
      .fallback = "",

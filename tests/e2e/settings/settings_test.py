@@ -270,6 +270,38 @@ class StatsTest(SettingsCase):
         self.assertIn("4 lines of the log could not be read", out)
 
 
+    def test_lines_with_what_cannot_be_are_damaged(self):
+        log = self.home / "state" / "telemetry" / "generations.jsonl"
+        self.assertEqual(self.gptoss("run", "-q", "--telemetry", "Who are you?")[0], 0)
+        whole = json.loads(log.read_text())
+        bad = [("generated_tokens", -5), ("generated_tokens", 1.5), ("generated_tokens", 10**30),
+               ("prompt_tokens", "3"), ("tokens_per_second", "fast"), ("tokens_per_second", 1e308),
+               ("first_token_ms", -0.5), ("peak_memory_bytes", 2**63), ("cancelled", "no"), ("repaired", 0),
+               ("time", 5), ("stop_reason", None)]
+        log.write_text("".join(json.dumps({**whole, name: value}) + "\n" for name, value in bad))
+        self.assertIn(f"{len(bad)} lines of the log could not be read", self.refused(1, "stats"))
+        with log.open("a") as file:
+            file.write(json.dumps(whole) + "\n")
+        out = self.good("stats")
+        self.assertIn("1 generation ", out)
+        self.assertIn(f"{len(bad)} lines of the log could not be read", out)
+        self.assertLess(max(map(len, out.splitlines()[:-1])), 120)
+
+    def test_a_log_that_cannot_be_one_is_bad_use(self):
+        state = self.home / "state"
+        log = state / "telemetry" / "generations.jsonl"
+        for spoil in (lambda: log.mkdir(), lambda: os.mkfifo(log), lambda: log.symlink_to(log),
+                      lambda: log.symlink_to("nowhere"), lambda: (log.parent.rmdir(), log.parent.write_text("x")),
+                      lambda: (log.parent.rmdir(), log.parent.symlink_to(log.parent)),
+                      lambda: (shutil.rmtree(state), state.write_text("x"))):
+            log.parent.mkdir(parents=True)
+            spoil()
+            for args in (["stats"], ["stats", "--json"]):
+                self.assertIn(str(state), self.refused(2, *args))
+            shutil.rmtree(state) if state.is_dir() else state.unlink()
+        self.assertEqual(self.gptoss("stats")[0], 0)
+
+
 class GroupTest(SettingsCase):
     """A real limit around the process: a control group of version 1, or 2 where memory is there. Needs root."""
 
@@ -352,6 +384,14 @@ class DoctorTest(SettingsCase):
         (self.home / "cache").mkdir()
         (self.home / "cache").chmod(0o777)
         self.assertEqual(self.doctor()["folder cache"]["status"], "warning")
+
+    def test_the_disk_is_that_of_the_cache(self):
+        moved = self.home / "elsewhere"
+        for env, place in (({}, self.home / ".cache/huggingface/hub"),
+                           ({"HF_HOME": str(moved)}, moved / "hub"),
+                           ({"HF_HOME": "/nowhere", "HF_HUB_CACHE": str(moved)}, moved),
+                           ({"HF_HUB_CACHE": "/nowhere", "GPTOSS_HUB_CACHE_DIR": str(moved)}, moved)):
+            self.assertIn(f"({place})", self.doctor(**env)["disk"]["message"])
 
     def test_little_memory_is_a_warning(self):
         found = self.doctor(GPTOSS_MEMORY_FLOOR="1TB")["memory"]
