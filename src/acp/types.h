@@ -165,6 +165,11 @@ struct OpenSession {
   std::vector<McpServer> mcp_servers;
 };
 
+struct ListFilter {
+  std::optional<std::string> folder;
+  std::string cursor;  // "": from the beginning
+};
+
 struct PermissionOption {
   std::string id, name, kind;  // "allow_once", "allow_always", "reject_once", "reject_always"
 };

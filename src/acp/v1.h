@@ -23,6 +23,7 @@ ClientTraits ReadClientTraits(const Json& initialize);  // what is malformed cou
 Result<std::string> ReadText(const Json& params, std::string_view key);  // a string that must be there
 // `needs_servers`: mcpServers must be there; `needs_id`: so must sessionId.
 Result<OpenSession> ReadOpenSession(const Json& params, bool needs_id, bool needs_servers);
+Result<ListFilter> ReadListFilter(const Json& params);
 Result<std::vector<ContentBlock>> ReadPrompt(const Json& params);
 // A string or a switch's value, as "on" and "off".
 Result<std::string> ReadOptionValue(const Json& params);

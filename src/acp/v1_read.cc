@@ -162,6 +162,17 @@ Result<OpenSession> ReadOpenSession(const Json& params, bool needs_id, bool need
   return open;
 }
 
+Result<ListFilter> ReadListFilter(const Json& params) {
+  ListFilter filter;
+  if (const Json* folder = Find(params, "cwd")) {
+    GPTOSS_TRY(filter.folder, ReadAbsolute(*folder, "cwd"));
+  }
+  if (Find(params, "cursor") != nullptr) {
+    GPTOSS_TRY(filter.cursor, ReadText(params, "cursor"));
+  }
+  return filter;
+}
+
 Result<std::vector<ContentBlock>> ReadPrompt(const Json& params) {
   const Json* blocks = Find(params, "prompt");
   if (blocks == nullptr || !blocks->is_array()) return Bad("prompt", "an array of content blocks");

@@ -40,6 +40,22 @@ TEST(Acp1Read, ASessionNeedsAnAbsoluteFolderAndServers) {
   EXPECT_FALSE(ReadOpenSession(Parse(R"({"cwd":"/a"})"), true, false).has_value());
 }
 
+TEST(Acp1Read, AListIsAskedForInFoldersAndCursorsThatCanBeRead) {
+  for (const char* text : {"null", "{}", R"({"cwd":null,"cursor":null})", R"({"cursor":""})"}) {
+    const auto all = ReadListFilter(Parse(text));
+    ASSERT_TRUE(all.has_value()) << text;
+    EXPECT_FALSE(all->folder.has_value()) << text;
+    EXPECT_EQ(all->cursor, "") << text;
+  }
+  const auto some = ReadListFilter(Parse(R"({"cwd":"/a","cursor":"5.s"})"));
+  ASSERT_TRUE(some.has_value());
+  EXPECT_EQ(some->folder, "/a");
+  EXPECT_EQ(some->cursor, "5.s");
+  for (const char* text :
+       {R"({"cwd":5})", R"({"cwd":"x"})", R"({"cwd":""})", R"({"cursor":5})", R"({"cursor":{}})"})
+    EXPECT_EQ(ReadListFilter(Parse(text)).error().code, ErrorCode::kInvalidArgument) << text;
+}
+
 TEST(Acp1Read, McpServersOfEachKind) {
   const auto open = ReadOpenSession(Parse(R"({"cwd":"/a","mcpServers":[
     {"name":"s","command":"/bin/s","args":["-x"],"env":[{"name":"A","value":"1"}]},

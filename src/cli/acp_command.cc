@@ -26,6 +26,7 @@
 #include "net/json_rpc.h"
 #include "platform/child_process.h"
 #include "platform/orphans.h"
+#include "provider/log.h"
 #include "sessions/keeping.h"
 #include "sessions/store.h"
 #include "settings/paths.h"
@@ -119,7 +120,11 @@ Result<int> ServeAcp(const AgentModels& models, const Settings::Pointer& setting
 
   GPTOSS_TRY(const acp::PrivateStdio stdio, acp::TakeStdio());
   AdoptOrphans();  // false: the system cannot, and what leaves its group outlives us
-  net::RpcConnection connection(stdio.input, stdio.output, {.broken_output_ends = true});
+  const LogSink log = StderrLog(ParseLogLevel(settings->Enum("log.level")).value_or(LogLevel::kWarning));
+  const auto passed_over = [&log](std::string_view text) {
+    if (log) log(LogLevel::kWarning, text);
+  };
+  net::RpcConnection connection(stdio.input, stdio.output, {.log = passed_over, .broken_output_ends = true});
   agents::AcpFace face(connection, *sessions.store, registry, *models.pool, std::move(options));
   g_connection = &connection;
   ::signal(SIGTERM, OnStopSignal);

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/text.h"
 #include "base/utf8.h"
 #include "net/line_splitter.h"
 #include "platform/system.h"
@@ -26,12 +27,21 @@ constexpr short kHungUp = POLLRDHUP;  // one half of a socket is closed
 constexpr short kHungUp = 0;
 #endif
 
+constexpr int kMostLogged = 20;  // lines: nobody may be reading them
+
 bool GoodId(const Json& id) { return id.is_number_integer() || id.is_string() || id.is_null(); }
 
 RpcMessage Malformed(int code, std::string message, Json id = nullptr) {
   RpcMessage bad;
   bad.id = std::move(id);
   bad.reply = std::unexpected(RpcError{.code = code, .message = std::move(message), .data = nullptr});
+  return bad;
+}
+
+RpcMessage BadParams(RpcMessage message, bool has_id) {
+  RpcMessage bad = Malformed(kRpcInvalidRequest, "params are an object", std::move(message.id));
+  bad.method = std::move(message.method);
+  bad.never_answered = !has_id;
   return bad;
 }
 
@@ -90,13 +100,13 @@ RpcMessage ReadRpcMessage(std::string_view line) {
   message.method = method->get<std::string>();
   if (const auto params = object.find("params"); params != object.end()) message.params = *params;
   if (!message.params.is_null() && !message.params.is_structured())
-    return Malformed(kRpcInvalidRequest, "params are an object", message.id);
+    return BadParams(std::move(message), id != object.end());
   message.kind = id == object.end() ? RpcMessage::Kind::kNotification : RpcMessage::Kind::kRequest;
   return message;
 }
 
 RpcConnection::RpcConnection(int read_descriptor, int write_descriptor, RpcOptions options)
-    : read_(read_descriptor), write_(write_descriptor), options_(options) {
+    : read_(read_descriptor), write_(write_descriptor), options_(std::move(options)) {
   if (::pipe(wake_) == 0) {
     for (const int end : wake_) {
       ::fcntl(end, F_SETFD, FD_CLOEXEC);
@@ -183,7 +193,13 @@ void RpcConnection::Dispatch(std::string_view line, const RpcHandlers& handlers)
       handlers.on_notification(std::move(message.method), std::move(message.params));
       return;
     case RpcMessage::Kind::kMalformed:
-      if (options_.answer_noise) Reply(message.id, std::move(message.reply));
+      if (message.never_answered) {
+        if (options_.log && logged_++ < kMostLogged)
+          options_.log(fmt::format("passed over the notification {}: {}",
+                                   Excerpt(message.method, kMessageBytes), message.reply.error().message));
+      } else if (options_.answer_noise) {
+        Reply(message.id, std::move(message.reply));
+      }
       return;
     case RpcMessage::Kind::kReply:
       break;

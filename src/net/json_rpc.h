@@ -40,6 +40,7 @@ struct RpcMessage {
   std::string method;
   Json params;                                   // an object, an array or null
   RpcReply reply = std::unexpected(RpcError{});  // kReply; kMalformed: the error to answer with
+  bool never_answered = false;                   // kMalformed: a notification, which is passed over
 };
 // Never fails: what is no message is kMalformed.
 RpcMessage ReadRpcMessage(std::string_view line);
@@ -59,6 +60,9 @@ struct RpcOptions {
   // Beyond the other, so that a cancel still comes through while a turn waits.
   std::size_t max_unread_bytes = std::size_t{16} << 20;
   bool answer_noise = true;  // a line that is no JSON is answered with an error; false: passed over
+  // Told what was passed over: a notification that cannot be read. One sentence, on the thread of Run. {}:
+  // nobody.
+  std::function<void(std::string_view)> log = {};
   // Nobody reads what is written any more: the same as the end of the input. false: what still comes is read.
   bool broken_output_ends = false;
 };
@@ -114,6 +118,7 @@ class RpcConnection {
 
   const int read_, write_;
   const RpcOptions options_;
+  int logged_ = 0;  // on the thread of Run
   int wake_[2] = {-1, -1};
   std::atomic<bool> stop_{false}, broken_{false};
   std::mutex mutex_;

@@ -78,6 +78,20 @@ TEST(ReadRpcMessage, SaysWhatIsWrong) {
   EXPECT_EQ(code(std::string(500, '[')), kRpcParseError);
 }
 
+TEST(ReadRpcMessage, ANotificationIsNeverAnswered) {
+  using Kind = RpcMessage::Kind;
+  for (const char* params : {"5", "\"x\"", "true"}) {
+    const std::string rest = std::string(R"("method":"a","params":)") + params + "}";
+    const RpcMessage told = ReadRpcMessage(R"({"jsonrpc":"2.0",)" + rest);
+    EXPECT_EQ(told.kind, Kind::kMalformed);
+    EXPECT_TRUE(told.never_answered);
+    EXPECT_FALSE(ReadRpcMessage(R"({"jsonrpc":"2.0","id":null,)" + rest).never_answered);
+  }
+  EXPECT_FALSE(ReadRpcMessage("noise").never_answered);
+  EXPECT_FALSE(ReadRpcMessage(R"({"jsonrpc":"2.0","method":5})").never_answered);
+  EXPECT_EQ(ReadRpcMessage(R"({"jsonrpc":"2.0","method":"a","params":[1]})").kind, Kind::kNotification);
+}
+
 // Two connections over a pair of sockets, each run on a thread of its own.
 class Pair {
  public:
@@ -331,11 +345,15 @@ TEST(RpcConnection, NoiseIsAnsweredAndTheSessionSurvives) {
   int to[2], from[2];
   ASSERT_EQ(::pipe(to), 0);
   ASSERT_EQ(::pipe(from), 0);
-  const std::string bytes = "noise\r\n\r\n[1]\n{\"jsonrpc\":\"2.0\",\"id\":\"a\",\"method\":\"m\"}\n";
+  const std::string bytes =
+      "noise\r\n\r\n{\"jsonrpc\":\"2.0\",\"method\":\"told\",\"params\":5}\n[1]\n{\"jsonrpc\":\"2.0\",\"id\":"
+      "\"a\",\"method\":\"m\"}\n";
   ASSERT_EQ(::write(to[1], bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
   ::close(to[1]);
+  std::vector<std::string> logged;
   {
-    RpcConnection connection(to[0], from[1]);
+    RpcConnection connection(to[0], from[1],
+                             {.log = [&](std::string_view text) { logged.emplace_back(text); }});
     RpcHandlers handlers = Silent();
     handlers.on_request = [&](Json id, std::string, Json) { connection.Reply(id, Json::object()); };
     EXPECT_TRUE(connection.Run(handlers));
@@ -353,6 +371,7 @@ TEST(RpcConnection, NoiseIsAnsweredAndTheSessionSurvives) {
   EXPECT_TRUE(ParseJson(lines[0]).value()["id"].is_null());
   EXPECT_EQ(ParseJson(lines[1]).value()["error"]["code"], kRpcInvalidRequest);
   EXPECT_EQ(lines[2], R"({"jsonrpc":"2.0","id":"a","result":{}})");
+  EXPECT_EQ(logged, std::vector<std::string>{"passed over the notification told: params are an object"});
   ::close(to[0]);
   ::close(from[0]);
 }

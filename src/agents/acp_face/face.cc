@@ -206,11 +206,9 @@ std::optional<AcpFace::Answer> AcpFace::Load(const Json& id, const Json& params,
 }
 
 AcpFace::Answer AcpFace::List(const Json& params) {
-  const auto text = [&](const char* key) -> std::optional<std::string> {
-    auto value = v1::ReadText(params, key);
-    return value ? std::optional(std::move(*value)) : std::nullopt;
-  };
-  const auto page = context_.store->List(text("cwd"), text("cursor").value_or(""), kPageSize);
+  const auto filter = v1::ReadListFilter(params);
+  if (!filter) return Refuse(filter.error());
+  const auto page = context_.store->List(filter->folder, filter->cursor, kPageSize);
   if (!page) return Refuse(page.error());
   Json answer{{"sessions", Json::array()}};
   for (const StoredSession& session : page->sessions)
