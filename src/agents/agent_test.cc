@@ -202,6 +202,25 @@ TEST_F(GptOssAgentTest, CompactionGoesOnWithTheSummary) {
   EXPECT_NE(Answer("!context").find("users=2"), std::string::npos);  // the summary and this
 }
 
+TEST_F(GptOssAgentTest, AFullContextIsCompactedBeforeTheNextPrompt) {
+  Answer("one");
+  RecordingSink full;
+  std::string words;
+  for (int i = 0; i < 200000; ++i) words += " word";
+  EXPECT_EQ(Prompt(words, full).reason, StopReason::kMaxTokens);
+  EXPECT_NE(full.Text(MessageKind::kAgent).find("The context is full"), std::string::npos);
+  EXPECT_TRUE(full.Of<acp::Compaction>().empty());
+  RecordingSink next;
+  EXPECT_EQ(Prompt("two", next).reason, StopReason::kEndTurn);
+  const auto compactions = next.Of<acp::Compaction>();
+  ASSERT_EQ(compactions.size(), 2U);
+  EXPECT_EQ(compactions[1].status, "completed");
+  EXPECT_EQ(next.Text(MessageKind::kAgent).substr(0, 300), "You said: two");
+  RecordingSink third;
+  EXPECT_EQ(Prompt("three", third).reason, StopReason::kEndTurn);
+  EXPECT_TRUE(third.Of<acp::Compaction>().empty());
+}
+
 TEST_F(GptOssAgentTest, LinkedAndEmbeddedFilesReachTheModel) {
   RecordingSink sink;
   using Type = acp::ContentBlock::Type;

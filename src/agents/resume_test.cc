@@ -41,6 +41,11 @@ class Life {
     SessionContext context{.id = "s", .folder = folder.string(), .more_folders = {}, .mcp_servers = {}};
     context.choices = std::make_shared<SharedChoices>(Choices{.model = "scripted"});
     context.conversation = std::move(conversation);
+    if (!store.Find("s")) {
+      StoredSession kept;
+      kept.id = "s";
+      EXPECT_TRUE(store.Create(kept));
+    }
     context.save = [&store](const harmony::Conversation& saved) {
       EXPECT_TRUE(store.SaveConversation("s", saved));
     };

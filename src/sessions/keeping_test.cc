@@ -189,6 +189,46 @@ TEST_F(KeepingTest, OneThatSomebodyHoldsDoesNotKeepUsWaiting) {
   sqlite3_close(database);
 }
 
+TEST_F(KeepingTest, OneThatSomebodyOnlyWritesToIsHeldAsWell) {
+  Fill(1);
+  sqlite3* database = nullptr;
+  ASSERT_EQ(sqlite3_open(file().c_str(), &database), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(database, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+  ExpectInMemory("locked");
+  sqlite3_close(database);
+}
+
+TEST_F(KeepingTest, WhoIsHeldInTheMiddleOfItsLifeWaitsOnceAndGoesOnAfterwards) {
+  Fill(1);
+  const KeptSessions sessions = Open();
+  sqlite3* database = nullptr;
+  ASSERT_EQ(sqlite3_open(file().c_str(), &database), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(database, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < 1000; ++i) {
+    const Status appended = sessions.store->Append("s0000", "x");
+    ASSERT_FALSE(appended);
+    EXPECT_EQ(appended.error().code, ErrorCode::kUnavailable);
+    EXPECT_FALSE(sessions.store->SaveConversation("s0000", {}));
+  }
+  // Two thousand waits would take minutes.
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(60));
+  EXPECT_TRUE(sessions.store->Find("s0000").has_value());
+  sqlite3_close(database);
+  EXPECT_TRUE(sessions.store->Append("s0000", "y"));
+  EXPECT_EQ(sessions.store->Transcript("s0000").value().back(), "y");
+}
+
+TEST_F(KeepingTest, WhatAnotherProcessDeletedIsNotBroughtBackInPieces) {
+  Fill(2);
+  const KeptSessions ours = Open(), theirs = Open();
+  ASSERT_TRUE(theirs.store->Delete("s0000"));
+  EXPECT_EQ(ours.store->Append("s0000", "x").error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(ours.store->SaveConversation("s0000", {}).error().code, ErrorCode::kNotFound);
+  EXPECT_TRUE(ours.store->Transcript("s0000").value().empty());
+  EXPECT_TRUE(ours.store->Append("s0001", "x"));
+}
+
 TEST_F(KeepingTest, SeveralAtOnceBeginOneNewFile) {
   Write(file(), std::string(5000, 'x'));
   std::atomic<int> troubles{0};

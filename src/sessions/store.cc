@@ -7,6 +7,7 @@
 #include <charconv>
 #include <iterator>
 #include <system_error>
+#include <thread>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -18,8 +19,12 @@ namespace gptoss {
 namespace {
 
 constexpr int kSchema = 2;
-constexpr int kBusyMs = 5000;
-constexpr int kOpenBusyMs = 2000;  // a client waits for its first answer
+// Transactions take milliseconds: who holds the file for longer than this goes on holding it, and a cancel
+// and the end of the program wait behind this wait.
+constexpr auto kBusyPatience = std::chrono::milliseconds(400);
+constexpr auto kOpenBusyPatience =
+    std::chrono::milliseconds(2000);                   // what was held is in memory from then on
+constexpr auto kNoPatience = std::chrono::seconds(5);  // after such a wait the next calls do not wait
 // A file of this size is looked through in 0.1 s; larger ones show their damage where it is met.
 constexpr std::uintmax_t kCheckedBytes = 32 << 20;
 constexpr const char* kTables = R"(
@@ -153,13 +158,33 @@ Result<std::unique_ptr<SessionStore>> SessionStore::Open(const std::filesystem::
 }
 
 Status SessionStore::Prepare() {
-  sqlite3_busy_timeout(database_, kOpenBusyMs);
+  patience_ = kOpenBusyPatience;
+  sqlite3_busy_handler(
+      database_,
+      [](void* self, int count) {
+        return static_cast<SessionStore*>(self)->WaitWhileBusy(count == 0) ? 1 : 0;
+      },
+      this);
   Status ready = MakeReady();
   if (ready) ready = Check();
   // Closing would clean up its log: files that are none of ours are left as they are.
   if (!ready) sqlite3_db_config(database_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
-  sqlite3_busy_timeout(database_, kBusyMs);
+  patience_ = kBusyPatience;
   return ready;
+}
+
+// Called by SQLite again and again while another holds the file; false: enough. With mutex_ held, as every
+// use of the database.
+bool SessionStore::WaitWhileBusy(bool first) {
+  const auto now = std::chrono::steady_clock::now();
+  if (now < no_patience_until_) return false;
+  if (first) busy_since_ = now;
+  if (now - busy_since_ >= patience_) {
+    no_patience_until_ = now + kNoPatience;
+    return false;
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  return true;
 }
 
 Status SessionStore::MakeReady() {
@@ -173,7 +198,7 @@ Status SessionStore::MakeReady() {
     return Fail(ErrorCode::kUnsupported,
                 fmt::format("{} was written by a newer gptoss; update this one", name_));
   if (version < 0) return Fail(ErrorCode::kDataLoss, fmt::format("{}: its version is {}", name_, version));
-  if (version == kSchema) return {};
+  // Of the right version as well: that it can be written to just now.
   GPTOSS_CHECK_OK(Execute("BEGIN IMMEDIATE"));
   const Status made = Upgrade();
   if (!made) {
@@ -211,6 +236,7 @@ Result<std::int64_t> SessionStore::Version() {
 // In a transaction. Another process may have done it while this one waited.
 Status SessionStore::Upgrade() {
   GPTOSS_TRY(std::int64_t version, Version());
+  if (version == kSchema) return {};
   if (version == 0) {
     GPTOSS_CHECK_OK(Execute(kTables));
     version = kSchema;
@@ -329,11 +355,16 @@ Status SessionStore::Append(std::string_view id, std::string_view item) {
   std::lock_guard lock(mutex_);
   Statement insert(
       database_,
-      "INSERT INTO transcript (session, number, item) VALUES (?1, (SELECT coalesce(max(number),0)+1 "
-      "FROM transcript WHERE session=?1), ?2)");
+      "INSERT INTO transcript (session, number, item) SELECT ?1, (SELECT coalesce(max(number),0)+1 "
+      "FROM transcript WHERE session=?1), ?2 WHERE EXISTS (SELECT 1 FROM sessions WHERE id=?1)");
   insert.Bind(id).Bind(item).Step();
   if (!insert.ok()) return std::unexpected(Failure());
+  if (insert.changes() == 0) return Deleted();
   return {};
+}
+
+Status SessionStore::Deleted() {
+  return Fail(ErrorCode::kNotFound, "the session was deleted, here or by another program");
 }
 
 Result<std::vector<std::string>> SessionStore::Transcript(std::string_view id) {
@@ -364,6 +395,12 @@ Status SessionStore::SaveConversation(std::string_view id, const harmony::Conver
   std::lock_guard lock(mutex_);
   GPTOSS_TRY(const std::vector<MessageRow> stored, Messages(id));
   GPTOSS_CHECK_OK(Execute("BEGIN IMMEDIATE"));
+  Statement there(database_, "SELECT 1 FROM sessions WHERE id=?");
+  if (!there.Bind(id).Step()) {
+    const Status failed = there.ok() ? Deleted() : std::unexpected(Failure());
+    static_cast<void>(Execute("ROLLBACK"));
+    return failed;
+  }
   bool good = true;
   std::size_t number = 0;
   for (const Json& message : json["messages"]) {

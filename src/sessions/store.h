@@ -63,7 +63,8 @@ class SessionStore {
   // Sessions untouched since then; with `only_empty` those that nobody ever wrote in. How many went.
   Result<int> Prune(std::int64_t untouched_since_ms, bool only_empty);
 
-  // The transcript: texts of whoever keeps it, in the order of these calls.
+  // The transcript: texts of whoever keeps it, in the order of these calls. kNotFound: the session was
+  // deleted.
   Status Append(std::string_view id, std::string_view item);
   Result<std::vector<std::string>> Transcript(std::string_view id);
 
@@ -96,9 +97,13 @@ class SessionStore {
   Result<std::vector<std::string>> Texts(Statement& query);       // its first column; with mutex_ held
   Status Execute(const char* sql);
   Error Failure() const;
+  static Status Deleted();
+  bool WaitWhileBusy(bool first);
 
   std::mutex mutex_;
   sqlite3* database_;
+  std::chrono::milliseconds patience_{0};
+  std::chrono::steady_clock::time_point busy_since_, no_patience_until_;
   const std::string name_;  // for messages
 };
 

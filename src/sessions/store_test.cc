@@ -161,6 +161,7 @@ TEST_F(SessionStoreTest, IdsComeBackWithTheirMessages) {
   harmony::Conversation conversation = WithIds();
   {
     const auto store = Open();
+    ASSERT_TRUE(store->Create(Sample("a")));
     ASSERT_TRUE(store->SaveConversation("a", conversation));
   }
   const auto store = Open();
@@ -172,6 +173,7 @@ TEST_F(SessionStoreTest, IdsComeBackWithTheirMessages) {
 }
 
 TEST_F(SessionStoreTest, DamagedIdsLeaveTheMessages) {
+  ASSERT_TRUE(Open()->Create(Sample("a")));
   ASSERT_TRUE(Open()->SaveConversation("a", WithIds()));
   for (const char* blob :
        {"x'00'", "x'0102030405'", "x'FFFFFFFF'", "x'01000000000000A0'", "'text'", "-1", "NULL"}) {

@@ -90,6 +90,7 @@ Status GptOssSession::Attach() {
   GPTOSS_TRY(harmony::Conversation conversation, Conversation());
   if (!session_.empty()) model_->provider->EndSession(session_);
   session_.clear();
+  full_ = false;
   context_.conversation = std::move(conversation);
   if (model_ != nullptr && model != model_)  // another model's context is another one; its first call tells
     context_tokens_ = static_cast<std::uint64_t>(model->provider->model().context_tokens);
@@ -107,6 +108,7 @@ Status GptOssSession::Attach() {
 void GptOssSession::Replace(harmony::Conversation conversation) {
   if (!session_.empty()) model_->provider->EndSession(session_);
   session_.clear();
+  full_ = false;
   context_.conversation = std::move(conversation);
   context_.save(context_.conversation);
 }
@@ -127,16 +129,20 @@ TurnOutcome GptOssSession::Prompt(const Turn& turn, TurnSink& sink) {
   auto text = PromptText(turn.prompt, workspace_, sink);
   if (!text) return {.reason = StopReason::kEndTurn, .error = text.error()};
   if (auto outcome = Command(*text, turn.cancel, sink)) return *outcome;
-  if (const Status attached = Attach(); !attached) {
-    Say(sink, fmt::format("{}\n", attached.error().message));
-    return {};
-  }
+  const auto attach = [&] {
+    const Status attached = Attach();
+    if (!attached) Say(sink, fmt::format("{}\n", attached.error().message));
+    return attached.has_value();
+  };
+  if (!attach()) return {};
   if (auto outcome = MakeInstalled(*model_, context_.choices->Get().model, turn.cancel, sink))
     return *outcome;
-  if (context_tokens_ > 0 && !model_->small &&
-      static_cast<double>(used_) > kFullAt * static_cast<double>(context_tokens_)) {
+  // A small model summarises badly: it does so only where it could not go on otherwise.
+  if (full_ || (context_tokens_ > 0 && !model_->small &&
+                static_cast<double>(used_) > kFullAt * static_cast<double>(context_tokens_))) {
     if (const Status compacted = Compact(turn.cancel, sink); !compacted && turn.cancel.cancelled())
       return {.reason = StopReason::kCancelled, .error = std::nullopt};
+    if (!attach()) return {};  // it goes on with another conversation
   }
   if (sink.client().elicitation_form && !toolbox_->Has("ask_user")) toolbox_->Add(MakeAskUserTool());
   if (!model_->small) mcp_servers_.Join(*toolbox_, sink, turn.cancel);
@@ -217,7 +223,10 @@ std::optional<TurnOutcome> GptOssSession::EndOf(const StreamDone& done, TurnSink
     case TurnEnd::kCancelled:
       return TurnOutcome{.reason = StopReason::kCancelled, .error = std::nullopt};
     case TurnEnd::kContextLimit:
-      Say(sink, "The context is full. /compact makes room, /clear begins anew.\n");
+      full_ = true;
+      Say(sink,
+          "The context is full. Before the next prompt the conversation is summarised; /clear begins "
+          "anew.\n");
       return TurnOutcome{.reason = StopReason::kMaxTokens, .error = std::nullopt};
     case TurnEnd::kNoAnswer:
       break;

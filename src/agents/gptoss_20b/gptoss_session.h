@@ -64,6 +64,7 @@ class GptOssSession final : public AgentSession {
   std::uint64_t used_, context_tokens_;
   int malformed_ = 0;  // calls in a row that could not be understood
   bool interrupted_ = false;
+  bool full_ = false;  // the last prompt found no room
 };
 
 // What can be typed with a slash.
