@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 namespace gptoss {
@@ -58,6 +59,23 @@ std::string_view AnyOf(const Declaration& declaration) {
   return "a text of one line";
 }
 
+std::string_view SectionOf(const Declaration& d) { return d.name.substr(0, d.name.find('.')); }
+
+std::string VariableOf(std::string_view name) {
+  std::string variable = "GPTOSS_";
+  for (const char c : name) {
+    const bool lower = c >= 'a' && c <= 'z';
+    variable += c == '.' ? '_' : lower ? static_cast<char>(c - 'a' + 'A') : c;
+  }
+  return variable;
+}
+
+// No settings, but named like those of a section: what the hub room reads for tests and measurements, and
+// what its tests read. A test looks for more of them in the sources.
+constexpr std::array<std::string_view, 8> kOtherVariables = {
+    "GPTOSS_HUB_RETRY_BASE_MS", "GPTOSS_HUB_PART_BYTES", "GPTOSS_HUB_CONNECTIONS", "GPTOSS_HUB_MIN_RATE",
+    "GPTOSS_HUB_DISK_MARGIN",   "GPTOSS_HUB_ROUNDS",     "GPTOSS_HUB_KILLS",       "GPTOSS_HUB_SEED"};
+
 }  // namespace
 
 std::string_view SettingTypeName(SettingType type) {
@@ -93,14 +111,13 @@ const Declaration* FindDeclaration(std::string_view name) {
   return index ? &kDeclarations[*index] : nullptr;
 }
 
+bool IsSection(std::string_view name) {
+  return std::ranges::any_of(kDeclarations, [&](const Declaration& d) { return SectionOf(d) == name; });
+}
+
 std::string EnvironmentName(const Declaration& declaration) {
   if (!declaration.environment.empty()) return std::string(declaration.environment);
-  std::string name = "GPTOSS_";
-  for (const char c : declaration.name) {
-    const bool lower = c >= 'a' && c <= 'z';
-    name += c == '.' ? '_' : lower ? static_cast<char>(c - 'a' + 'A') : c;
-  }
-  return name;
+  return VariableOf(declaration.name);
 }
 
 std::string DescribeRange(const Declaration& d) {
@@ -143,6 +160,27 @@ std::string_view NearestSetting(std::string_view name) {
   const auto same = std::ranges::find(keys, key);
   if (same != keys.end()) return names[static_cast<std::size_t>(same - keys.begin())];
   return NearestName(name, names);
+}
+
+std::string MisspeltVariable(std::string_view variable) {
+  if (std::ranges::find(kOtherVariables, variable) != kOtherVariables.end()) return "";
+  std::vector<std::string> meant, right;  // model.default is GPTOSS_MODEL, and GPTOSS_MODEL_DEFAULT to some
+  bool like_a_section = false;
+  for (const Declaration& d : kDeclarations) {
+    right.push_back(EnvironmentName(d));
+    if (variable == right.back()) return "";
+    meant.push_back(VariableOf(d.name));
+    like_a_section = like_a_section || variable.starts_with(VariableOf(SectionOf(d)) + "_");
+  }
+  if (!like_a_section) return "";
+  const std::vector<std::string_view> candidates(meant.begin(), meant.end());
+  const std::string_view nearest = NearestName(variable, candidates);
+  const auto found = std::ranges::find(candidates, nearest);
+  const std::string hint =
+      found == candidates.end()
+          ? "see 'gptoss config list'"
+          : fmt::format("did you mean {}?", right[static_cast<std::size_t>(found - candidates.begin())]);
+  return fmt::format("{}: no setting has this variable; {}", variable.substr(0, 200), hint);
 }
 
 }  // namespace gptoss

@@ -277,6 +277,8 @@ inline constexpr std::size_t kSettingCount = kDeclarations.size();
 const Declaration* FindDeclaration(std::string_view name);
 // Position in kDeclarations; nullopt: no such setting.
 std::optional<std::size_t> FindSetting(std::string_view name);
+// "memory": what stands before the dot of some name.
+bool IsSection(std::string_view name);
 // "GPTOSS_MEMORY_IDLE_UNLOAD", unless the declaration says otherwise.
 std::string EnvironmentName(const Declaration& declaration);
 // "1 to 65536", "low, medium or high", "1s to 365d, or never"; "" when anything of the type will do.
@@ -284,6 +286,9 @@ std::string DescribeRange(const Declaration& declaration);
 // The candidate that the reader most likely meant (Damerau-Levenshtein); "" when none is near.
 std::string_view NearestName(std::string_view name, std::span<const std::string_view> candidates);
 std::string_view NearestSetting(std::string_view name);
+// Why a variable of the environment has no effect, as a sentence: it begins like one of a section
+// ("GPTOSS_MEMORY_KVBITS") and is none, nor one that other parts of the program know. "": nothing to say.
+std::string MisspeltVariable(std::string_view variable);
 
 // The position of a setting whose name and type are checked while compiling: a misspelt name does not
 // compile.

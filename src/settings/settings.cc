@@ -8,6 +8,8 @@
 #include "settings/paths.h"
 #include "settings/toml_file.h"
 
+extern char** environ;  // NOLINT: the system's
+
 namespace gptoss {
 namespace {
 
@@ -101,6 +103,9 @@ class SettingsLoader {
     ReadFromFile(input.system_file, SettingOrigin::kSystemFile);
     ReadFromFile(input.user_file, SettingOrigin::kUserFile);
     if (input.environment) ReadEnvironment(input.environment);
+    for (const std::string& variable : input.variables)
+      if (std::string problem = MisspeltVariable(variable); !problem.empty())
+        settings_->warnings_.push_back(std::move(problem));
     for (const auto& [name, text] : input.flags) ReadFlag(name, text);
   }
 
@@ -125,7 +130,7 @@ class SettingsLoader {
     if (!text) return Broken(std::move(text).error());
     const std::optional<std::string>& contents = *text;
     if (!contents) return;
-    auto entries = ParseToml(*contents, file.string());
+    auto entries = ParseConfiguration(*contents, file.string());
     if (!entries) return Broken(std::move(entries).error());
     for (const TomlEntry& entry : *entries) {
       const std::string where = fmt::format("{}:{}", file.string(), entry.line);
@@ -177,12 +182,26 @@ class SettingsLoader {
   std::shared_ptr<Settings> settings_{new Settings};
 };
 
+namespace {
+
+std::vector<std::string> VariablesOfProcess() {
+  std::vector<std::string> names;
+  for (char** at = environ; at != nullptr && *at != nullptr; ++at) {
+    const std::string_view entry(*at);
+    if (entry.starts_with("GPTOSS_")) names.emplace_back(entry.substr(0, entry.find('=')));
+  }
+  return names;
+}
+
+}  // namespace
+
 Result<SettingsInput> SettingsInput::FromProcess() {
   // Without a home folder there is no user's file, and all else still counts.
   const auto user_file = ConfigFile();
   return SettingsInput{.system_file = SystemConfigFile(),
                        .user_file = user_file ? *user_file : std::filesystem::path(),
                        .environment = [](const char* name) -> const char* { return std::getenv(name); },
+                       .variables = VariablesOfProcess(),
                        .flags = {}};
 }
 

@@ -24,7 +24,8 @@ std::string_view SettingOriginName(SettingOrigin origin);  // "default", "system
 // Where settings are read from. Tests build their own; FromProcess() is the real thing.
 struct SettingsInput {
   std::filesystem::path system_file, user_file;  // "": there is none; a missing file is none as well
-  std::function<const char*(const char*)> environment = {};     // as std::getenv; empty: no environment
+  std::function<const char*(const char*)> environment = {};  // as std::getenv; empty: no environment
+  std::vector<std::string> variables = {};  // names that are there, to tell of those that no setting has
   std::vector<std::pair<std::string, std::string>> flags = {};  // name and text, e.g. from --set name=text
 
   static Result<SettingsInput> FromProcess();

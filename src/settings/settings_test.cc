@@ -240,6 +240,35 @@ TEST_F(SettingsTest, ABrokenFileNamesTheLineAndTolerantLoadingKeepsTheRest) {
   EXPECT_EQ(tolerant->Integer("memory.kv_bits"), 16);
 }
 
+TEST_F(SettingsTest, ASectionThatIsNoTableBreaksTheFile) {
+  for (const char* text :
+       {"[[memory]]\nkv_bits = 8\n", "memory = 3\n", "memory = []\n", "\"memory\" = \"x\"\n"}) {
+    User(std::string("# first\n") + text);
+    const Error error = Refused();
+    EXPECT_EQ(error.code, ErrorCode::kInvalidArgument);
+    EXPECT_TRUE(error.message.starts_with((folder_ / "user.toml").string() + ":2: memory is a section"))
+        << error.message;
+    const auto settings = Settings::LoadTolerant(Input());
+    EXPECT_EQ(settings->Integer("memory.kv_bits"), 16);
+    ASSERT_EQ(settings->problems().size(), 1U);
+    EXPECT_FALSE(settings->problems().front().setting);
+  }
+  User("memory = {kv_bits = 8}\n");
+  EXPECT_EQ(Loaded()->Integer("memory.kv_bits"), 8);
+}
+
+TEST_F(SettingsTest, MisspeltVariablesAreWarnedAboutWithTheNearestName) {
+  SettingsInput input = Input();
+  input.variables = {"GPTOSS_MEMORY_KVBITS", "GPTOSS_MODEL_DEFAULT",  "GPTOSS_HUB_XYZXYZXYZXYZXYZXYZXYZ",
+                     "GPTOSS_MODEL",         "GPTOSS_MEMORY_KV_BITS", "GPTOSS_STATE_DIR",
+                     "GPTOSS_STARTED_AS",    "GPTOSS_HUB_PART_BYTES", "GPTOSS_NODE"};
+  const std::vector<std::string> expected = {
+      "GPTOSS_MEMORY_KVBITS: no setting has this variable; did you mean GPTOSS_MEMORY_KV_BITS?",
+      "GPTOSS_MODEL_DEFAULT: no setting has this variable; did you mean GPTOSS_MODEL?",
+      "GPTOSS_HUB_XYZXYZXYZXYZXYZXYZXYZ: no setting has this variable; see 'gptoss config list'"};
+  EXPECT_EQ(Settings::LoadTolerant(input)->warnings(), expected);
+}
+
 TEST_F(SettingsTest, NoBytesInAFileDoHarm) {
   const std::string deep(100'000, '[');
   std::string dots = "a";

@@ -193,7 +193,7 @@ Result<bool> ChangeFile(const std::filesystem::path& path, std::string_view name
              FileLock::Acquire(file.string() + ".lock", FileLock::Kind::kExclusive, {}, kPatience));
   GPTOSS_TRY(const std::optional<std::string> read, ReadTomlFile(file));
   const std::string text = read.value_or("");
-  GPTOSS_TRY(const TomlEntries before, ParseToml(text, file.string()));
+  GPTOSS_TRY(const TomlEntries before, ParseConfiguration(text, file.string()));
   const std::optional<std::string> changed = change(text, before);
   if (!changed) return false;
   const auto after = ParseToml(*changed, file.string());

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/utf8.h"
+#include "settings/declarations.h"
 
 // Errors as values, here too. The library's assertions do not hold for every input ("[[[" fails one, and the
 // code after it reports the error all the same), so they must not end the program.
@@ -172,6 +173,18 @@ Result<TomlEntries> ParseToml(std::string_view text, std::string_view file, std:
   TomlEntries entries;
   Flatten(parsed.table(), "", false, 0, Places(text), entries, empty);
   std::ranges::sort(entries, {}, &TomlEntry::key_begin);
+  return entries;
+}
+
+Result<TomlEntries> ParseConfiguration(std::string_view text, std::string_view file) {
+  GPTOSS_TRY(TomlEntries entries, ParseToml(text, file));
+  for (const TomlEntry& entry : entries)
+    if (IsSection(entry.name))
+      return Fail(
+          ErrorCode::kInvalidArgument,
+          fmt::format("{0}:{1}: {2} is a section, written [{2}] on a line of its own; not {3}; correct "
+                      "this line, or move the file away to start anew",
+                      file, entry.line, entry.name, DescribeToml(entry.value)));
   return entries;
 }
 

@@ -46,6 +46,9 @@ struct TomlSection {
 // is wrong; what to do". Any bytes are survived.
 Result<TomlEntries> ParseToml(std::string_view text, std::string_view file,
                               std::vector<TomlSection>* empty = nullptr);
+// ParseToml for a file of settings: a section of theirs that is no table (`memory = 3`, `[[memory]]`) is an
+// error of the same form.
+Result<TomlEntries> ParseConfiguration(std::string_view text, std::string_view file);
 // nullopt: no such file. Errors: kInvalidArgument for what is no file or too large a one; those of the
 // system. Each says what to do.
 Result<std::optional<std::string>> ReadTomlFile(const std::filesystem::path& file);

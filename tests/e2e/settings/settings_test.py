@@ -7,6 +7,7 @@ Only the standard library. Every test has folders of its own.
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -198,6 +199,39 @@ class ConfigTest(SettingsCase):
         code, out, err = self.gptoss("config", "get", "memory.idle_unload")
         self.assertEqual((code, out), (0, "10m\n"))
         self.assertIn("did you mean memory.idle_unload?", err)
+
+    def test_misspelt_variables_are_warned_about_once(self):
+        code, out, err = self.gptoss("config", "get", "memory.kv_bits", GPTOSS_MEMORY_KVBITS="8")
+        self.assertEqual((code, out), (0, "16\n"))
+        self.assertIn("did you mean GPTOSS_MEMORY_KV_BITS?", err)
+        code, _, err = self.gptoss("run", "Who are you?", GPTOSS_MEMORY_KVBITS="8")
+        self.assertEqual((code, err.count("GPTOSS_MEMORY_KVBITS")), (0, 1), err)
+
+    def test_every_variable_that_something_here_reads_is_known(self):
+        names = set()
+        for folder in ("src", "tests", "bench", "tools", "examples"):
+            for file in pathlib.Path(SOURCE, folder).rglob("*"):
+                if (file.suffix in (".cc", ".h", ".py", ".mjs", ".sh") and not file.name.endswith("_test.cc")
+                        and file.name != "settings_test.py" and file.stem != "declarations"):  # they name wrong ones
+                    names.update(re.findall(r"\b(GPTOSS_[A-Z_]*[A-Z])\b", file.read_text(errors="replace")))
+        self.assertIn("GPTOSS_HUB_DISK_MARGIN", names)
+        self.assertIn("GPTOSS_STARTED_AS", names)
+        moved = set(self.env) | {"GPTOSS_MODEL"}
+        self.good("config", "list", **{name: "" for name in names - moved})
+
+    def test_a_section_that_is_no_table_breaks_the_file(self):
+        for text in ("[[memory]]\nkv_bits = 16\n", "memory = 3\n"):
+            self.write(text)
+            for args in (["config", "get", "memory.kv_bits"], ["config", "set", "memory.kv_bits", "8"],
+                         ["config", "unset", "memory.kv_bits"], ["run", "-q", "x"]):
+                self.assertIn(f"{self.config}:1: memory is a section", self.refused(2, *args))
+            code, out, err = self.gptoss("config", "list")
+            self.assertEqual(code, 2)
+            self.assertIn(f"{self.config}:1: memory is a section", err)
+            self.assertEqual(self.config.read_text(), text)
+            code, out, _ = self.gptoss("doctor")
+            self.assertEqual(code, 1)
+            self.assertIn(f"{self.config}:1: memory is a section", out)
 
     def test_path(self):
         self.assertEqual(self.good("config", "path"), f"{self.config}\n")
