@@ -25,7 +25,8 @@ namespace gptoss::agents {
 struct Choices {
   std::string model;  // as the model pool knows it
   harmony::ReasoningEffort effort = harmony::ReasoningEffort::kMedium;
-  double temperature = 0.7;
+  std::optional<double> temperature = {};  // none: nobody chose, and the model's own is in force
+  double usual_temperature = 0.7;          // of models that have none of their own
   bool tools = true;
   bool show_reasoning = true;
 };

@@ -1,5 +1,6 @@
 // The gptoss_20b agent on the real provider, with a model that does what the prompt says; the transcript and
 // options.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -38,7 +39,8 @@ class GptOssAgentTest : public ::testing::Test {
   void TearDown() override { session_.reset(); }
   void Open(harmony::Conversation conversation, bool interrupted) {
     session_.reset();
-    SessionContext context{.id = "s", .folder = folder_.string(), .more_folders = {}, .mcp_servers = {}};
+    SessionContext context{
+        .id = "s", .folder = folder_.string(), .more_folders = {}, .mcp_servers = mcp_servers_};
     context.choices = choices_;
     context.conversation = std::move(conversation);
     context.interrupted = interrupted;
@@ -64,6 +66,7 @@ class GptOssAgentTest : public ::testing::Test {
   const TemporaryFolder temporary_;
   const fs::path folder_ = temporary_.path();
   std::shared_ptr<SharedChoices> choices_;
+  std::vector<acp::McpServer> mcp_servers_;
   std::set<std::string> rules_;
   harmony::Conversation saved_;
   std::unique_ptr<AgentSession> session_;
@@ -187,6 +190,50 @@ TEST_F(GptOssAgentTest, CommandsWork) {
   EXPECT_NE(Answer("/clear").find("forgotten"), std::string::npos);
   EXPECT_NE(Answer("!context").find("users=1"), std::string::npos);
   EXPECT_NE(Answer("/unknown x").find("You said: /unknown x"), std::string::npos);
+}
+
+TEST_F(GptOssAgentTest, AnMcpServerThatFailsIsToldOnceByEveryModel) {
+  acp::McpServer absent{.name = "absent"}, ends{.name = "ends"};
+  absent.command = "/nonexistent/server";
+  ends.command = "/bin/sh";
+  ends.arguments = {"-c", "exit 3"};
+  mcp_servers_ = {absent, ends};
+  for (const char* model : {"scripted", "small"}) {
+    for (const bool notices : {false, true}) {
+      SCOPED_TRACE(fmt::format("{} {}", model, notices));
+      choices_->Set(Choices{.model = model});
+      Open({}, false);
+      std::string status;
+      for (int i = 0; i < 6000; ++i) {  // the small one waits for no server
+        status = Answer("/status");
+        if (status.find("starting") == std::string::npos) break;
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      }
+      EXPECT_NE(status.find("- MCP server absent: failed: "), std::string::npos) << status;
+      EXPECT_NE(status.find("- MCP server ends: failed: "), std::string::npos) << status;
+      RecordingSink sink;
+      sink.traits.notices = notices;
+      Prompt("!say hello", sink);
+      std::string told = sink.Text(MessageKind::kAgent);
+      for (const auto& notice : sink.Of<acp::Notice>()) told += notice.title;
+      EXPECT_EQ(sink.Of<acp::Notice>().size(), notices ? 2U : 0U);
+      EXPECT_NE(told.find("MCP server 'absent'"), std::string::npos) << told;
+      EXPECT_NE(told.find("MCP server 'ends'"), std::string::npos) << told;
+      EXPECT_NE(told.find("hello"), std::string::npos) << told;
+      EXPECT_EQ(Answer("!say again"), "again");
+    }
+  }
+  mcp_servers_.clear();
+  Open({}, false);
+  EXPECT_EQ(Answer("/status").find("MCP"), std::string::npos);
+}
+
+TEST_F(GptOssAgentTest, TheStatusTellsTheTemperatureInForce) {
+  EXPECT_NE(Answer("/status").find("temperature: 0.7\n"), std::string::npos);
+  choices_->Set(Choices{.model = "small"});
+  EXPECT_NE(Answer("/status").find("temperature: 0\n"), std::string::npos);
+  choices_->Set(Choices{.model = "small", .temperature = 0.3});
+  EXPECT_NE(Answer("/status").find("temperature: 0.3\n"), std::string::npos);
 }
 
 TEST_F(GptOssAgentTest, CompactionGoesOnWithTheSummary) {
@@ -315,6 +362,29 @@ TEST(Options, AreChosenStoredAndRead) {
   EXPECT_EQ(read.effort, harmony::ReasoningEffort::kHigh);
   EXPECT_EQ(read.temperature, 0.3);
   EXPECT_FALSE(read.tools);
+}
+
+TEST(Options, TheTemperatureIsTheModelsOwnUntilItIsChosen) {
+  const auto pool = testing::MakeScriptedPool();
+  AgentRegistry registry;
+  registry.Add(MakeGptOssAgent(*pool, {}));
+  const auto models = pool->Choices();
+  OptionState state{.mode = "gptoss_20b", .choices = {.model = "small", .usual_temperature = 0.4}};
+  const auto shown = [&] {
+    for (const acp::ConfigOption& option : OptionsOf(state, registry, models)) {
+      if (option.id == "temperature") return option.current;
+    }
+    return std::string("none");
+  };
+  EXPECT_EQ(shown(), "0");
+  EXPECT_TRUE(Choose(state, "model", "scripted", registry, models));
+  EXPECT_EQ(shown(), "0.4");
+  Choices read{.temperature = 1};  // what another session chose is not this one's
+  for (const auto& [option, value] : StoredOptions(state.choices)) ReadStoredOption(option, value, read);
+  EXPECT_EQ(read.temperature, std::nullopt);
+  EXPECT_TRUE(Choose(state, "temperature", "1", registry, models));
+  EXPECT_TRUE(Choose(state, "model", "small", registry, models));
+  EXPECT_EQ(shown(), "1");
 }
 
 }  // namespace

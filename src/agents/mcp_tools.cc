@@ -18,7 +18,7 @@ namespace gptoss::agents {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr std::size_t kMaxNameBytes = 64;
+constexpr std::size_t kMaxNameBytes = 64, kStateBytes = 500;
 
 class McpRun final : public ToolRun {
  public:
@@ -71,14 +71,15 @@ class McpTool final : public Tool {
   const harmony::ToolDescription description_;
 };
 
-void Tell(TurnSink& sink, const std::string& text) {
+// `otherwise`: what it is to a client that knows no notices.
+void Tell(TurnSink& sink, const std::string& text, acp::MessageKind otherwise) {
   if (sink.client().notices) {
     sink.Emit(acp::Notice{.severity = "warning", .title = text});
   } else {
-    sink.Emit(acp::MessageChunk{
-        .kind = acp::MessageKind::kThought, .message_id = NewId("msg"), .text = text + "\n"});
+    sink.Emit(acp::MessageChunk{.kind = otherwise, .message_id = NewId("msg"), .text = text + "\n\n"});
   }
 }
+void TellFailure(TurnSink& sink, const Error& error) { Tell(sink, error.message, acp::MessageKind::kAgent); }
 
 }  // namespace
 
@@ -87,7 +88,8 @@ struct McpServers::Server {
   std::mutex mutex;
   std::condition_variable came;
   std::optional<Result<std::unique_ptr<mcp::Client>>> client;  // taken when it is joined
-  bool joined = false;
+  std::string state = "starting";                              // for people
+  bool joined = false;                                         // used by one thread
   std::thread thread;
 };
 
@@ -127,6 +129,8 @@ McpServers::McpServers(const std::vector<acp::McpServer>& servers, const std::st
                          Excerpt(config.name, kMessageBytes)));
       {
         std::lock_guard lock(mine->mutex);
+        mine->state = client ? fmt::format("{} tools", (*client)->tools().size())
+                             : fmt::format("failed: {}", Excerpt(client.error().message, kStateBytes));
         mine->client = std::move(client);
       }
       mine->came.notify_all();
@@ -151,14 +155,15 @@ void McpServers::Join(Toolbox& toolbox, TurnSink& sink, const CancelToken& cance
       if (told || std::chrono::steady_clock::now() < news) continue;
       told = true;
       lock.unlock();
-      Tell(sink, fmt::format("Starting the MCP server '{}'", Excerpt(server->name, kMessageBytes)));
+      Tell(sink, fmt::format("Starting the MCP server '{}'", Excerpt(server->name, kMessageBytes)),
+           acp::MessageKind::kThought);
       lock.lock();
     }
     server->joined = true;
     Result<std::unique_ptr<mcp::Client>> taken =
         std::move(server->client).value_or(Fail(ErrorCode::kInternal, "the MCP server has not answered"));
     if (!taken) {
-      Tell(sink, taken.error().message);
+      TellFailure(sink, taken.error());
       continue;
     }
     const std::shared_ptr<mcp::Client> client = std::move(*taken);
@@ -167,6 +172,27 @@ void McpServers::Join(Toolbox& toolbox, TurnSink& sink, const CancelToken& cance
       toolbox.Add(std::make_unique<McpTool>(client, server->name, info, folder_));
     }
   }
+}
+
+void McpServers::TellFailures(TurnSink& sink) {
+  for (const auto& server : servers_) {
+    if (server->joined) continue;
+    std::unique_lock lock(server->mutex);
+    if (!server->client || server->client->has_value()) continue;
+    server->joined = true;
+    const Error error = server->client->error();
+    lock.unlock();
+    TellFailure(sink, error);
+  }
+}
+
+std::string McpServers::StatusText() const {
+  std::string text;
+  for (const auto& server : servers_) {
+    const std::lock_guard lock(server->mutex);
+    text += fmt::format("- MCP server {}: {}\n", Excerpt(server->name, kMessageBytes), server->state);
+  }
+  return text;
 }
 
 }  // namespace gptoss::agents

@@ -25,6 +25,11 @@ class McpServers {
   // Waits until every server has answered or failed, and puts the tools of those that answered into
   // `toolbox`. Each failure is told once; none stops a turn.
   void Join(Toolbox& toolbox, TurnSink& sink, const CancelToken& cancel);
+  // For a model that is not given their tools: tells those that have failed by now, and waits for none.
+  void TellFailures(TurnSink& sink);
+  // A line of Markdown for each server: starting, failed and why, or how many tools it has; "": there is
+  // none.
+  std::string StatusText() const;
 
  private:
   struct Server;

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "agents/agent.h"
 #include "base/error.h"
 #include "provider/agent_provider.h"
 
@@ -18,7 +19,17 @@ namespace gptoss::agents {
 
 struct ModelChoice {
   std::string name, description;
+  std::optional<double> temperature = {};  // in force while nobody chooses; none: the usual one
 };
+
+// What the model of `choices` answers with.
+inline double TemperatureInForce(const Choices& choices, const std::vector<ModelChoice>& models) {
+  if (choices.temperature) return *choices.temperature;
+  for (const ModelChoice& model : models) {
+    if (model.name == choices.model) return model.temperature.value_or(choices.usual_temperature);
+  }
+  return choices.usual_temperature;
+}
 
 // What a user is told before a model is fetched.
 struct InstallFacts {

@@ -114,7 +114,7 @@ Result<int> ServeAcp(const AgentModels& models, const Settings::Pointer& setting
   if (add_agents) add_agents(registry);
   agents::FaceOptions options{.version = Version(), .defaults = {}, .trouble = sessions.trouble};
   options.defaults.model = models.selected;
-  options.defaults.temperature = settings->Number("generation.temperature");
+  options.defaults.usual_temperature = settings->Number("generation.temperature");
   if (const auto effort = harmony::ParseReasoningEffort(settings->Enum("generation.reasoning_effort")))
     options.defaults.effort = *effort;
 

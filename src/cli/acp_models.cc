@@ -106,7 +106,10 @@ std::vector<agents::ModelChoice> Choices() {
     choices.push_back(
         {.name = entry->name,
          .description = fmt::format("not installed: {} to fetch", HumanBytes(entry->approximate_bytes))});
-  choices.push_back({.name = kDemoName, .description = "a toy inside the program, to try things with"});
+  agents::ModelChoice demo{.name = kDemoName, .description = "a toy inside the program, to try things with"};
+  GenerationArguments arguments{.quiet = true};
+  if (ApplySettings(arguments)) demo.temperature = SamplingFor(arguments, true).temperature;
+  choices.push_back(std::move(demo));
   return choices;
 }
 

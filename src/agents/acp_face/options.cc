@@ -56,12 +56,12 @@ acp::ConfigOption EffortOption(const OptionState& state) {
           .values = {{"low", "Low", ""}, {"medium", "Medium", ""}, {"high", "High", ""}}};
 }
 
-acp::ConfigOption TemperatureOption(const OptionState& state) {
+acp::ConfigOption TemperatureOption(const OptionState& state, const std::vector<ModelChoice>& models) {
   acp::ConfigOption option{.id = std::string(kTemperature),
                            .name = "Temperature",
                            .description = "Chance in the choice of words",
                            .category = "model_config"};
-  option.current = NumberText(state.choices.temperature);
+  option.current = NumberText(TemperatureInForce(state.choices, models));
   option.values = {
       {"0", "0", "always the likeliest"}, {"0.3", "0.3", ""}, {"0.7", "0.7", ""}, {"1", "1", ""}};
   const bool listed =
@@ -88,7 +88,7 @@ std::vector<acp::ConfigOption> OptionsOf(const OptionState& state, const AgentRe
   return {ModeOption(state, registry),
           ModelOption(state, models),
           EffortOption(state),
-          TemperatureOption(state),
+          TemperatureOption(state, models),
           Switch(kTools, "Tools", "Let the model read, change and run things", state.choices.tools),
           Switch(kReasoning, "Show reasoning", "Show what the model thinks before it answers",
                  state.choices.show_reasoning)};
@@ -100,6 +100,7 @@ void ReadStoredOption(std::string_view option, std::string_view value, Choices& 
   } else if (option == kEffort) {
     if (const auto effort = harmony::ParseReasoningEffort(value)) choices.effort = *effort;
   } else if (option == kTemperature) {
+    if (value.empty()) choices.temperature.reset();
     double number = 0;
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
     if (error == std::errc() && end == value.data() + value.size() && number >= 0 && number <= 100)
@@ -139,7 +140,7 @@ Status Choose(OptionState& state, std::string_view option, std::string_view valu
 std::vector<std::pair<std::string, std::string>> StoredOptions(const Choices& choices) {
   return {{std::string(kModel), choices.model},
           {std::string(kEffort), std::string(harmony::ReasoningEffortName(choices.effort))},
-          {std::string(kTemperature), NumberText(choices.temperature)},
+          {std::string(kTemperature), choices.temperature ? NumberText(*choices.temperature) : ""},
           {std::string(kTools), SwitchText(choices.tools)},
           {std::string(kReasoning), SwitchText(choices.show_reasoning)}};
 }

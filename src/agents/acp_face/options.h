@@ -26,7 +26,7 @@ std::vector<acp::ConfigOption> OptionsOf(const OptionState& state, const AgentRe
 Status Choose(OptionState& state, std::string_view option, std::string_view value,
               const AgentRegistry& registry, const std::vector<ModelChoice>& models);
 
-// As they are stored: every option by its id, without the mode.
+// As they are stored: every option by its id, without the mode; "": it was never chosen.
 std::vector<std::pair<std::string, std::string>> StoredOptions(const Choices& choices);
 // What cannot be read stays as it is.
 void ReadStoredOption(std::string_view option, std::string_view value, Choices& choices);

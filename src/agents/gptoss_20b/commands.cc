@@ -110,12 +110,12 @@ std::string GptOssSession::StatusText() const {
   const Choices choices = context_.choices->Get();
   std::string text = fmt::format("- model: {}\n- reasoning effort: {}\n- temperature: {}\n- folder: {}\n",
                                  choices.model, harmony::ReasoningEffortName(choices.effort),
-                                 choices.temperature, workspace_.folder().string());
+                                 TemperatureInForce(choices, pool_.Choices()), workspace_.folder().string());
   if (context_tokens_ > 0) text += fmt::format("- context: {} of {} tokens\n", used_, context_tokens_);
   const Toolbox& toolbox = model_ != nullptr && model_->small ? *few_tools_ : *toolbox_;
   text += fmt::format("- tools: {}\n",
                       choices.tools ? fmt::format("{}", fmt::join(toolbox.Names(), ", ")) : "off");
-  return text;
+  return text + mcp_servers_.StatusText();
 }
 
 std::string GptOssSession::Permissions(bool forget) const {

@@ -145,8 +145,14 @@ TurnOutcome GptOssSession::Prompt(const Turn& turn, TurnSink& sink) {
     if (!attach()) return {};  // it goes on with another conversation
   }
   if (sink.client().elicitation_form && !toolbox_->Has("ask_user")) toolbox_->Add(MakeAskUserTool());
-  if (!model_->small) mcp_servers_.Join(*toolbox_, sink, turn.cancel);
-  return Answer(std::move(*text), turn.cancel, sink);
+  if (!model_->small) {
+    mcp_servers_.Join(*toolbox_, sink, turn.cancel);
+    return Answer(std::move(*text), turn.cancel, sink);
+  }
+  mcp_servers_.TellFailures(sink);
+  TurnOutcome outcome = Answer(std::move(*text), turn.cancel, sink);
+  mcp_servers_.TellFailures(sink);  // that came meanwhile
+  return outcome;
 }
 
 TurnOutcome GptOssSession::Answer(std::string text, const CancelToken& cancel, TurnSink& sink) {

@@ -15,8 +15,8 @@
 
 namespace gptoss::agents::testing {
 
-// Models "scripted" and "other" (the same), "loading" (takes three seconds), "absent" (not installed) and
-// "installable" (not installed, and offered).
+// Models "scripted" and "other" (the same), "small" (knows little), "loading" (takes three seconds), "absent"
+// (not installed) and "installable" (not installed, and offered).
 inline std::unique_ptr<ModelPool> MakeScriptedPool(const gptoss::testing::PromptedOptions& options = {}) {
   return std::make_unique<ModelPool>(
       [options](const std::string& name) -> Result<PooledModel> {
@@ -26,11 +26,11 @@ inline std::unique_ptr<ModelPool> MakeScriptedPool(const gptoss::testing::Prompt
           own.state = ModelState::kNotInstalled;
         } else if (name == "loading") {
           own.load_time = std::chrono::seconds(3);
-        } else if (name != "scripted" && name != "other") {
+        } else if (name != "scripted" && name != "other" && name != "small") {
           return Fail(ErrorCode::kNotFound,
                       fmt::format("there is no model {}; 'gptoss install' installs one", name));
         }
-        PooledModel model;
+        PooledModel model{.provider = nullptr, .small = name == "small"};
         GPTOSS_TRY(model.provider,
                    GptOssAgentProvider::Create({.pressure_source = [] { return nullptr; }},
                                                std::make_unique<gptoss::testing::PromptedSource>(own)));
@@ -39,11 +39,10 @@ inline std::unique_ptr<ModelPool> MakeScriptedPool(const gptoss::testing::Prompt
         return model;
       },
       [] {
-        return std::vector<ModelChoice>{{"scripted", "does what it is told"},
-                                        {"other", "the same"},
-                                        {"loading", "takes its time"},
-                                        {"absent", "is not there"},
-                                        {"installable", "is not there yet"}};
+        return std::vector<ModelChoice>{
+            {"scripted", "does what it is told"}, {"other", "the same"},
+            {"small", "knows little", 0.0},       {"loading", "takes its time"},
+            {"absent", "is not there"},           {"installable", "is not there yet"}};
       });
 }
 
