@@ -177,12 +177,15 @@ void McpServers::Join(Toolbox& toolbox, TurnSink& sink, const CancelToken& cance
 void McpServers::TellFailures(TurnSink& sink) {
   for (const auto& server : servers_) {
     if (server->joined) continue;
-    std::unique_lock lock(server->mutex);
-    if (!server->client || server->client->has_value()) continue;
+    std::optional<Error> failure;
+    {
+      const std::lock_guard lock(server->mutex);
+      const auto& client = server->client;
+      if (client.has_value() && !client->has_value()) failure = client->error();
+    }
+    if (!failure) continue;
     server->joined = true;
-    const Error error = server->client->error();
-    lock.unlock();
-    TellFailure(sink, error);
+    TellFailure(sink, *failure);
   }
 }
 
