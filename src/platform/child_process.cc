@@ -145,6 +145,11 @@ std::set<pid_t>& Groups() {
   return groups;
 }
 
+// With that mutex held. `mark`: as EndOrphans has it.
+void EndOrphansOf(const std::string& mark) {
+  EndOrphans(mark, [](pid_t pid) { return Groups().contains(pid); });
+}
+
 }  // namespace
 
 void KillAllChildren() {
@@ -152,12 +157,12 @@ void KillAllChildren() {
   const std::unique_lock lock(GroupsMutex(), std::chrono::milliseconds(100));
   if (!lock.owns_lock()) return;
   for (const pid_t group : Groups()) ::kill(-group, SIGKILL);
-  EndOrphans("", [](pid_t pid) { return Groups().contains(pid); });
+  EndOrphansOf("");
 }
 
 void KillOrphans() {
   std::lock_guard lock(GroupsMutex());
-  EndOrphans("", [](pid_t pid) { return Groups().contains(pid); });
+  EndOrphansOf("");
 }
 
 Result<std::unique_ptr<ChildProcess>> ChildProcess::Start(const ChildOptions& options) {
@@ -263,7 +268,7 @@ ChildExit ChildProcess::Reap() {
     std::lock_guard lock(GroupsMutex());
     while ((got = ::waitpid(pid_, &status, 0)) < 0 && errno == EINTR) continue;
     Groups().erase(pid_);
-    if (!mark_.empty()) EndOrphans(mark_, [](pid_t pid) { return Groups().contains(pid); });
+    if (!mark_.empty()) EndOrphansOf(mark_);
   }
   ChildExit exit;
   if (got == pid_ && WIFSIGNALED(status)) {

@@ -11,6 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/testing/temporary_folder.h"
+
 namespace gptoss {
 namespace {
 
@@ -25,12 +27,6 @@ StoredSession Session(const std::string& id) {
 
 class KeepingTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = ::testing::TempDir() + "gptoss-keeping-XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
   fs::path file() const { return folder_ / "sessions.db"; }
   KeptSessions Open() const {
     auto sessions = OpenKeptSessions(file());
@@ -90,7 +86,8 @@ class KeepingTest : public ::testing::Test {
     EXPECT_TRUE(sessions.store->Create(Session("new")));
     EXPECT_TRUE(sessions.store->Find("new").has_value());
   }
-  fs::path folder_;
+  const TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
 };
 
 TEST_F(KeepingTest, AGoodFileIsOpened) {

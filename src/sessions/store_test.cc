@@ -13,6 +13,8 @@
 #include <string>
 #include <thread>
 
+#include "base/testing/temporary_folder.h"
+
 namespace gptoss {
 namespace {
 
@@ -20,19 +22,14 @@ namespace fs = std::filesystem;
 
 class SessionStoreTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = ::testing::TempDir() + "gptoss-store-XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
   fs::path file() const { return folder_ / "state" / "sessions.db"; }
   std::unique_ptr<SessionStore> Open() {
     auto store = SessionStore::Open(file());
     EXPECT_TRUE(store.has_value()) << store.error().message;
     return std::move(*store);
   }
-  fs::path folder_;
+  const TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
 };
 
 StoredSession Sample(const std::string& id, const std::string& folder = "/p") {

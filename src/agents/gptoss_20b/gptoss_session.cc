@@ -108,7 +108,6 @@ Status GptOssSession::Attach() {
 void GptOssSession::Replace(harmony::Conversation conversation) {
   if (!session_.empty()) model_->provider->EndSession(session_);
   session_.clear();
-  full_ = false;
   context_.conversation = std::move(conversation);
   context_.save(context_.conversation);
 }
